@@ -1,0 +1,1 @@
+"""Rank work; every number carries its reason."""

@@ -1,0 +1,1 @@
+"""Weather members in, outcomes out."""

@@ -1,0 +1,1 @@
+"""Command line, HTTP and page: translation only."""

@@ -1,0 +1,1 @@
+"""Pure functions and kernels: numbers in, numbers out."""

@@ -1,0 +1,1 @@
+"""Bundled guests, under the same rules as strangers."""

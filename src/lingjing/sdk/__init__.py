@@ -1,0 +1,1 @@
+"""The one import for a scenario author."""

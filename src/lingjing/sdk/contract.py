@@ -1,0 +1,112 @@
+"""The contract of a scenario: what a guest promises and what it is given."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lingjing.decision.work import Text, Work
+from lingjing.forecast.outcomes import Outcome
+from lingjing.forecast.outlook import Outlook
+from lingjing.twin.contract import Twin
+
+API_NUMBER = 1
+"""Number of this contract; it goes up when a guest would have to change."""
+
+AlarmLevel = Literal["watch", "act"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action that a scenario may propose, as its manifest declares it."""
+
+    name: str
+    title_zh: str
+    title_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A scenario's promises, read from `manifest.toml` before its code is imported.
+
+    Attributes:
+        id: Unique, lower case (`coldwave`).
+        api: Contract number it was written for.
+        title_zh, title_en: Titles for people.
+        summary_zh, summary_en: What it foresees, in a sentence.
+        needs: Names of the forcings it reads.
+        kinds: Kinds of entity it looks at.
+        emits: Names of the quantities its outcomes may carry.
+        actions: Actions its work may name.
+        time_limit_s: Longest it may compute before the engine stops it.
+        package: Importable package that holds it.
+        class_name: Name of the `Scenario` subclass in that package.
+    """
+
+    id: str
+    api: int
+    title_zh: str
+    title_en: str
+    summary_zh: str
+    summary_en: str
+    needs: tuple[str, ...]
+    kinds: tuple[str, ...]
+    emits: tuple[str, ...]
+    actions: tuple[Action, ...]
+    time_limit_s: float
+    package: str
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """That this weather concerns the scenario, how seriously, and why."""
+
+    level: AlarmLevel
+    text: Text
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a scenario computed: its outcomes, and remarks for the summary."""
+
+    outcomes: tuple[Outcome, ...]
+    remarks: tuple[Text, ...] = ()
+
+    def of(self, quantity: str) -> tuple[Outcome, ...]:
+        """The outcomes of one quantity, one a kind."""
+        return tuple(item for item in self.outcomes if item.quantity == quantity)
+
+
+class Progress:
+    """Takes reports of progress; this one keeps silent, the engine passes one that is shown."""
+
+    def report(self, done: float, text: Text) -> None:
+        """Say that the share `done` (0 to 1) is finished."""
+
+
+class Scenario(abc.ABC):
+    """A guest of the twin.
+
+    Pure: no clock, network or files; the seed and all data come in. The same arguments give the
+    same bytes.
+    """
+
+    @abc.abstractmethod
+    def wake(self, outlook: Outlook) -> Alarm | None:
+        """Whether this weather concerns the scenario; None lets it sleep."""
+
+    @abc.abstractmethod
+    def foresee(self, twin: Twin, outlook: Outlook, *, seed: int, progress: Progress) -> Foreseen:
+        """Compute the promised quantities."""
+
+    @abc.abstractmethod
+    def answer(self, twin: Twin, foreseen: Foreseen) -> Sequence[Work]:
+        """Propose work; ranking is not the guest's business."""
+
+    def review(self, twin: Twin, foreseen: Foreseen, observed: Sequence[Outcome]) -> Sequence[Text]:
+        """Afterwards: what came true, in sentences. By default, nothing is said."""
+        del twin, foreseen, observed
+        return ()

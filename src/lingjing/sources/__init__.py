@@ -1,0 +1,1 @@
+"""Adapters from outside: units and UTC are settled here, and provenance is kept."""

@@ -1,0 +1,1 @@
+"""What the district is, was and might be."""

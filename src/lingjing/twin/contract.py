@@ -1,0 +1,101 @@
+"""The contract every store driver keeps, and the reading side a scenario sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from lingjing.twin.entities import District, Entity, SourceRecord
+from lingjing.twin.views import TwinView
+
+Bounds = tuple[float, float, float, float]
+
+
+class Twin(Protocol):
+    """One district, read-only: all a scenario ever sees of the twin."""
+
+    @property
+    def district(self) -> District:
+        """The district's record, settings included."""
+        ...
+
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds present, sorted."""
+        ...
+
+    def view(self, kind: str) -> TwinView:
+        """All entities of a kind as columns; an empty view where there are none."""
+        ...
+
+
+class Store(Protocol):
+    """Where districts are kept. Drivers behave alike; one suite tests them all."""
+
+    def districts(self) -> list[District]:
+        """All districts, by name."""
+        ...
+
+    def district(self, name: str) -> District:
+        """One district.
+
+        Raises:
+            LingjingError: `twin.no-district`, naming those there are.
+        """
+        ...
+
+    def import_entities(
+        self, district: District, source: SourceRecord, entities: Iterable[Entity]
+    ) -> SourceRecord:
+        """Take in everything one source gives, or nothing.
+
+        Entities that an earlier import of the same source left are replaced; those of other
+        sources stay. The whole import is one transaction: on any error, in the iterable too, the
+        store is as it was. Duplicate ids are refused.
+
+        Raises:
+            LingjingError: `twin.duplicate-id`, `twin.unknown-kind`, `twin.unknown-attribute`,
+                `twin.foreign-id` (an id that another source holds), `twin.disk-full`.
+        """
+        ...
+
+    def forget_source(self, district: str, source: str) -> int:
+        """Remove a source's entities and its record; returns how many entities went."""
+        ...
+
+    def forget_district(self, district: str) -> None:
+        """Remove a district with everything in it."""
+        ...
+
+    def sources(self, district: str) -> list[SourceRecord]:
+        """The imports that make up the district, in order of name."""
+        ...
+
+    def entity(self, entity_id: str) -> Entity:
+        """One entity.
+
+        Raises:
+            LingjingError: `twin.no-entity`.
+        """
+        ...
+
+    def entities(
+        self,
+        district: str,
+        kind: str | None = None,
+        bounds: Bounds | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Entity]:
+        """Entities in order of id, of one kind and touching a box where asked."""
+        ...
+
+    def counts(self, district: str) -> dict[str, int]:
+        """Number of entities by kind."""
+        ...
+
+    def twin(self, district: str) -> Twin:
+        """The district's reading side, for scenarios."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file or connection."""
+        ...
