@@ -54,4 +54,5 @@ def local_part(text: str) -> str:
         character if re.fullmatch(r"[A-Za-z0-9.-]", character) else f"_{ord(character):x}_"
         for character in text
     )
-    return made if made[:1].isalnum() else f"x{made}"
+    # Two underscores after an x never arise from escaping, so the prefix cannot collide.
+    return made if made[:1].isalnum() else f"x_{made}" if made else "x__"
