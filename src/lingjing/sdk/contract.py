@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lingjing.decision.work import Text, Work
 from lingjing.forecast.outcomes import Outcome
 from lingjing.forecast.outlook import Outlook
 from lingjing.twin.contract import Twin
+from lingjing.vocabulary import Window
 
 API_NUMBER = 1
 """Number of this contract; it goes up when a guest would have to change."""
@@ -70,10 +71,20 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a scenario computed: its outcomes, and remarks for the summary."""
+    """What a scenario computed: its outcomes, and remarks for the summary.
+
+    Attributes:
+        outcomes: One a kind and quantity.
+        remarks: Sentences for the summary.
+        window: The hours it is about, so that work can name local times.
+        facts: Numbers about the weather that reasons quote, by name with their unit
+            (`coldest_hour`, `lowest_air_temperature_p50_C`).
+    """
 
     outcomes: tuple[Outcome, ...]
     remarks: tuple[Text, ...] = ()
+    window: Window | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
 
     def of(self, quantity: str) -> tuple[Outcome, ...]:
         """The outcomes of one quantity, one a kind."""
