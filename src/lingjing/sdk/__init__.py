@@ -1,1 +1,56 @@
 """The one import for a scenario author."""
+
+from lingjing.decision.work import Reason, Text, Work
+from lingjing.forecast import ensemble, scores
+from lingjing.forecast.outcomes import LEVELS, Outcome
+from lingjing.forecast.outlook import FORCINGS, Outlook
+from lingjing.sdk.contract import (
+    API_NUMBER,
+    Action,
+    Alarm,
+    AlarmLevel,
+    Foreseen,
+    Manifest,
+    Progress,
+    Scenario,
+)
+from lingjing.twin.contract import Twin
+from lingjing.twin.entities import District
+from lingjing.twin.views import TwinView
+from lingjing.vocabulary import (
+    LingjingError,
+    Place,
+    Quantity,
+    Window,
+    catalogue,
+    quantity,
+)
+
+__all__ = [
+    "API_NUMBER",
+    "FORCINGS",
+    "LEVELS",
+    "Action",
+    "Alarm",
+    "AlarmLevel",
+    "District",
+    "Foreseen",
+    "LingjingError",
+    "Manifest",
+    "Outcome",
+    "Outlook",
+    "Place",
+    "Progress",
+    "Quantity",
+    "Reason",
+    "Scenario",
+    "Text",
+    "Twin",
+    "TwinView",
+    "Window",
+    "Work",
+    "catalogue",
+    "ensemble",
+    "quantity",
+    "scores",
+]
