@@ -1,0 +1,154 @@
+"""Write the reference pages that come from the code: quantities, kinds, errors, manifest, commands.
+
+`python tools/write_reference.py [FOLDER]`; a test fails when the pages are not what this writes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lingjing.sdk.contract import API_NUMBER, Manifest
+from lingjing.vocabulary import EXIT_CODES, error_texts, kinds, quantities, units, words
+
+NOTE = "<!-- Written by tools/write_reference.py from the code; change it there. -->"
+
+COMMANDS = (
+    (), ("district",), ("district", "import"), ("district", "sketch"), ("district", "fetch"),
+    ("district", "show"), ("inventory",), ("inventory", "import"), ("weather",),
+    ("weather", "import"), ("weather", "fetch"), ("weather", "show"), ("scenario",),
+    ("scenario", "list"), ("scenario", "check"), ("scenario", "new"), ("run",), ("replay",),
+    ("serve",), ("demo",), ("doctor",), ("completion",),
+)  # fmt: skip
+
+
+def table(titles: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    clean = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [titles, ["---"] * len(titles), *clean]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def quantities_page() -> str:
+    """Every quantity."""
+    rows = [
+        [
+            f"`{item.name}`", item.title_zh, item.title_en, units()[item.unit].sign or "1",
+            f"`{item.column}`", f"{item.lower:g} … {item.upper:g}", ", ".join(item.lives_on),
+            f"{item.meaning} {item.meaning_zh}",
+        ]
+        for item in sorted(quantities().values(), key=lambda item: item.name)
+    ]  # fmt: skip
+    titles = ["name", "中文", "English", "unit", "column", "bounds", "lives on", "meaning"]
+    return f"# Quantities\n\n{NOTE}\n\n{table(titles, rows)}"
+
+
+def kinds_page() -> str:
+    """Every kind of entity, and the words that are not quantities."""
+    rows = [
+        [f"`{kind.name}`", kind.title_zh, kind.title_en, kind.geometry,
+         "yes" if kind.exposed else "", ", ".join(f"`{name}`" for name in kind.attributes)]
+        for kind in sorted(kinds().values(), key=lambda kind: kind.name)
+    ]  # fmt: skip
+    other = [
+        [f"`{word.name}`", word.title_zh, word.title_en, word.type,
+         ", ".join(f"`{choice}`" for choice in word.choices)]
+        for word in sorted(words().values(), key=lambda word: word.name)
+    ]  # fmt: skip
+    return (
+        f"# Kinds of entity\n\n{NOTE}\n\n"
+        + table(["kind", "中文", "English", "geometry", "frost can harm it", "attributes"], rows)
+        + "\n## Attributes that are not quantities\n\n"
+        + table(["name", "中文", "English", "type", "choices"], other)
+    )
+
+
+def errors_page() -> str:
+    """Every error code, and what the exit status says."""
+    status = [[f"`{name}`", str(code)] for name, code in EXIT_CODES.items()]
+    rows = [
+        [f"`{text.code}`", str(EXIT_CODES[text.family]), text.what["zh-CN"], text.remedy["zh-CN"],
+         text.what["en"], text.remedy["en"]]
+        for text in sorted(error_texts().values(), key=lambda text: text.code)
+    ]  # fmt: skip
+    return (
+        f"# Errors and exit codes\n\n{NOTE}\n\nA command that succeeds exits with 0.\n\n"
+        + table(["family", "exit code"], status)
+        + "\n"
+        + table(["code", "exit", "发生了什么", "怎么办", "what happened", "what to do"], rows)
+    )
+
+
+def manifest_page() -> str:
+    """The keys of a scenario's manifest, from the attributes of `Manifest`."""
+    described = attribute_lines(Manifest.__doc__ or "")
+    rows = [
+        [f"`{key}`", described.get(key, "")]
+        for key in (item.name for item in dataclasses.fields(Manifest))
+    ]
+    return (
+        f"# Keys of `manifest.toml`\n\n{NOTE}\n\nThe contract's number is {API_NUMBER}.\n\n"
+        + table(["key", "meaning"], rows)
+    )
+
+
+def attribute_lines(docstring: str) -> dict[str, str]:
+    """Texts of a docstring's `Attributes:` section, by name."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in docstring.partition("Attributes:")[2].splitlines():
+        text = line.strip()
+        if not text:
+            continue
+        head, colon, rest = text.partition(": ")
+        indent = len(line) - len(line.lstrip())
+        if colon and indent <= 8:
+            names = [name.strip() for name in head.split(",")]
+            found |= dict.fromkeys(names, rest)
+        else:
+            found |= {name: f"{found[name]} {text}" for name in names}
+    return found
+
+
+def commands_page(locale: str) -> str:
+    """The help of every command in one language."""
+    environment = {**os.environ, "LINGJING_LOCALE": locale, "COLUMNS": "100", "NO_COLOR": "1"}
+    program = "import sys; from lingjing.interfaces.cli import main; main(sys.argv[1:])"
+    parts = [f"# {'命令' if locale == 'zh-CN' else 'Commands'}\n\n{NOTE}\n"]
+    for words_of_command in COMMANDS:
+        answer = subprocess.run(
+            [sys.executable, "-c", program, *words_of_command, "--help"],
+            capture_output=True, text=True, check=True, env=environment,
+        )  # fmt: skip
+        title = " ".join(("lingjing", *words_of_command))
+        body = "\n".join(line.rstrip() for line in answer.stdout.strip().splitlines())
+        parts.append(f"## `{title}`\n\n```text\n{body}\n```\n")
+    return "\n".join(parts)
+
+
+def pages() -> dict[str, str]:
+    """All pages by file name."""
+    return {
+        "quantities.md": quantities_page(),
+        "kinds.md": kinds_page(),
+        "errors.md": errors_page(),
+        "manifest.md": manifest_page(),
+        "commands.md": commands_page("en"),
+        "commands.zh-CN.md": commands_page("zh-CN"),
+    }
+
+
+def main() -> None:
+    """Write the pages."""
+    given = sys.argv[1:]
+    folder = Path(given[0]) if given else Path(__file__).parent.parent / "docs" / "reference"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
