@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lingjing.twin.entities import District, Entity, SourceRecord
@@ -43,6 +44,24 @@ class Store(Protocol):
         """
         ...
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing for everything done inside, reading included.
+
+        May be nested: what an inner one did is undone alone when it fails. Other threads and
+        processes see nothing of it before the outermost ends.
+        """
+        ...
+
+    def put_district(self, district: District) -> District:
+        """Make a district, or replace the record of one; what it holds stays.
+
+        Returns the record as kept: while the district holds entities, its bounds are theirs.
+
+        Raises:
+            LingjingError: `twin.bad-name`.
+        """
+        ...
+
     def import_entities(
         self, district: District, source: SourceRecord, entities: Iterable[Entity]
     ) -> SourceRecord:
@@ -50,16 +69,27 @@ class Store(Protocol):
 
         Entities that an earlier import of the same source left are replaced; those of other
         sources stay. The whole import is one transaction: on any error, in the iterable too, the
-        store is as it was. Duplicate ids are refused.
+        store is as it was. Duplicate ids are refused. The district's record is put as well; its
+        bounds become those of the entities. The source's report may still be filled in while the
+        entities stream.
 
         Raises:
-            LingjingError: `twin.duplicate-id`, `twin.unknown-kind`, `twin.unknown-attribute`,
-                `twin.foreign-id` (an id that another source holds), `twin.disk-full`.
+            LingjingError: `twin.duplicate-id`, `twin.foreign-id` (an id that another source
+                holds), `twin.unknown-kind`, `twin.id-mismatch`, `twin.unknown-attribute`,
+                `twin.bad-value`, `vocabulary.out-of-bounds`, `twin.unreadable-geometry`,
+                `twin.wrong-geometry`, `twin.invalid-geometry`, `twin.geometry-out-of-range`,
+                `twin.disk-full`, `twin.busy`, `twin.read-only`.
         """
         ...
 
-    def forget_source(self, district: str, source: str) -> int:
-        """Remove a source's entities and its record; returns how many entities went."""
+    def forget_source(self, district: str, source: str, kinds: Iterable[str] | None = None) -> int:
+        """Remove a source's entities and its record, or only its entities of some kinds.
+
+        Returns how many entities went.
+
+        Raises:
+            LingjingError: `twin.no-district`, `twin.no-source`.
+        """
         ...
 
     def forget_district(self, district: str) -> None:
@@ -85,7 +115,7 @@ class Store(Protocol):
         bounds: Bounds | None = None,
         limit: int | None = None,
     ) -> Iterator[Entity]:
-        """Entities in order of id, of one kind and touching a box where asked."""
+        """Entities in order of id; where asked, of one kind and with geometries touching a box."""
         ...
 
     def counts(self, district: str) -> dict[str, int]:
@@ -93,7 +123,12 @@ class Store(Protocol):
         ...
 
     def twin(self, district: str) -> Twin:
-        """The district's reading side, for scenarios."""
+        """The district's reading side, for scenarios: its state now, never a mixture of two.
+
+        Raises:
+            LingjingError: `twin.no-district`; `twin.changed-meanwhile` from a view first asked for
+                after the district has changed.
+        """
         ...
 
     def close(self) -> None:

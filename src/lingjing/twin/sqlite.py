@@ -1,0 +1,491 @@
+"""The store in one SQLite file: the default driver."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import apsw
+import msgspec
+import numpy as np
+import shapely
+
+from lingjing.twin.checks import check_name
+from lingjing.twin.columns import build_view
+from lingjing.twin.connections import check_whole, connect, prepare, translated
+from lingjing.twin.contract import Bounds
+from lingjing.twin.entities import District, Entity, SourceRecord
+from lingjing.twin.rows import (
+    Loader,
+    joined,
+    read_entities,
+    read_groups,
+    read_provenances,
+    read_relationships,
+)
+from lingjing.twin.views import TwinView
+from lingjing.vocabulary import LingjingError
+
+MEMORY: Final = ":memory:"
+_CHUNK: Final = 2_000
+
+_PAGE: Final = """
+    SELECT id, kind, layout, attributes, relationships, geometry FROM entity
+    WHERE district = (SELECT key FROM district WHERE name = :district) AND id > :last
+    ORDER BY id LIMIT :size
+"""
+_PAGE_OF_KIND: Final = _PAGE.replace("AND id", "AND kind = :kind AND id")
+
+_district = msgspec.json.Decoder(District).decode
+_source = msgspec.json.Decoder(SourceRecord).decode
+
+
+class SqliteStore:
+    """Districts in one SQLite file with a spatial index; a `Store`.
+
+    One process writes at a time, others read meanwhile; a commit is on the disk when it returns.
+    May be used from several threads.
+
+    Args:
+        path: The file, made where it is absent; `:memory:` keeps all in memory.
+        read_only: Never write, not even to make or upgrade the file.
+        busy_timeout_s: How long to wait for another process that is writing [s].
+
+    Raises:
+        LingjingError: `twin.cannot-open`, `twin.not-a-twin`, `twin.corrupt`, `twin.newer-schema`,
+            `twin.older-schema`, `twin.busy`.
+    """
+
+    def __init__(
+        self, path: Path | str, *, read_only: bool = False, busy_timeout_s: float = 5.0
+    ) -> None:
+        self._path = None if str(path) == MEMORY else Path(path)
+        self._shown = str(path)
+        self._read_only = read_only
+        self._busy_timeout_s = busy_timeout_s
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._local = threading.local()
+        self._readers: list[apsw.Connection] = []
+        self._views: dict[tuple[str, int, str], TwinView] = {}
+        if self._path is not None and (read_only or self._path.exists()):
+            check_whole(self._path)
+        with translated(self._shown):
+            self._main = self._connect()
+            try:
+                prepare(self._path, self._main, read_only=read_only)
+            except BaseException:
+                self._main.close()
+                raise
+
+    def _connect(self) -> apsw.Connection:
+        return connect(self._path, read_only=self._read_only, busy_timeout_s=self._busy_timeout_s)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            for connection in (*self._readers, self._main):
+                connection.close()
+            self._readers.clear()
+
+    def __enter__(self) -> SqliteStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Writing
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing for everything done inside; may be nested."""
+        if self._read_only:
+            raise LingjingError("twin.read-only", path=self._shown)
+        with self._lock, translated(self._shown):
+            name = f"level_{self._depth}"
+            outermost = self._depth == 0
+            self._main.execute("BEGIN IMMEDIATE" if outermost else f"SAVEPOINT {name}")
+            self._depth += 1
+            try:
+                yield
+                self._main.execute("COMMIT" if outermost else f"RELEASE {name}")
+            except BaseException:
+                # A full disk makes SQLite undo the whole transaction by itself.
+                if self._main.in_transaction:
+                    undo = "ROLLBACK" if outermost else f"ROLLBACK TO {name}; RELEASE {name}"
+                    self._main.execute(undo)
+                raise
+            finally:
+                self._depth -= 1
+
+    def put_district(self, district: District) -> District:
+        """Make a district, or replace the record of one; what it holds stays."""
+        with self.transaction():
+            self._put_district(district)
+            return self.district(district.name)
+
+    def import_entities(
+        self, district: District, source: SourceRecord, entities: Iterable[Entity]
+    ) -> SourceRecord:
+        """Take in everything one source gives, or nothing; see `Store.import_entities`."""
+        if source.district != district.name:
+            raise ValueError(f"{source.name} is a source of {source.district}, not {district.name}")
+        with self.transaction():
+            district_key = self._put_district(district)
+            source_key = self._put_source(district_key, source)
+            loader = Loader(self._main, (district.name, district_key), (source.name, source_key))
+            stream = iter(entities)
+            while chunk := list(itertools.islice(stream, _CHUNK)):
+                loader.add(chunk)
+            box = loader.bounds or (None,) * 4
+            # The report is complete only now that the entities have streamed through.
+            self._main.execute(
+                "UPDATE source SET record = ?, west = ?, south = ?, east = ?, north = ?"
+                " WHERE key = ?",
+                (msgspec.json.encode(source), *box, source_key),
+            )
+            self._settle(district_key)
+        return source
+
+    def forget_source(self, district: str, source: str, kinds: Iterable[str] | None = None) -> int:
+        """Remove a source with its entities, or only those of some kinds."""
+        with self.transaction():
+            district_key = self._district_key(district)
+            found = self._main.execute(
+                "SELECT key FROM source WHERE district = ? AND name = ?", (district_key, source)
+            ).get
+            if found is None:
+                known = ", ".join(record.name for record in self.sources(district)) or "—"
+                raise LingjingError("twin.no-source", name=source, district=district, known=known)
+            before = self._main.total_changes()
+            if kinds is None:
+                removed = self._empty_source(int(found))
+                self._main.execute("DELETE FROM source WHERE key = ?", (found,))
+            else:
+                removed = sum(self._remove_kind(int(found), kind) for kind in set(kinds))
+                self._measure_source(int(found))
+            if self._main.total_changes() != before:
+                self._settle(district_key)
+            return removed
+
+    def forget_district(self, district: str) -> None:
+        """Remove a district with everything in it."""
+        with self.transaction():
+            key = self._district_key(district)
+            self._main.execute("DELETE FROM entity WHERE district = ?", (key,))
+            self._main.execute("DELETE FROM district WHERE key = ?", (key,))
+            self._main.execute("UPDATE clock SET revision = revision + 1")
+
+    def _put_district(self, district: District) -> int:
+        check_name(district.name)
+        self._main.execute(
+            "INSERT INTO district (name, revision, record) VALUES (?, 0, ?)"
+            " ON CONFLICT (name) DO UPDATE SET record = excluded.record",
+            (district.name, msgspec.json.encode(district)),
+        )
+        key = self._district_key(district.name)
+        self._settle(key)
+        return key
+
+    def _put_source(self, district: int, source: SourceRecord) -> int:
+        """Key of the source, emptied of what an earlier import left."""
+        self._main.execute(
+            "INSERT INTO source (district, name, record) VALUES (?, ?, ?)"
+            " ON CONFLICT (district, name) DO NOTHING",
+            (district, source.name, msgspec.json.encode(source)),
+        )
+        key = int(
+            self._main.execute(
+                "SELECT key FROM source WHERE district = ? AND name = ?", (district, source.name)
+            ).get
+        )
+        self._empty_source(key)
+        return key
+
+    def _empty_source(self, key: int) -> int:
+        self._main.execute("DELETE FROM entity WHERE source = ?", (key,))
+        removed = self._main.changes()
+        self._main.execute("DELETE FROM provenance WHERE source = ?", (key,))
+        return removed
+
+    def _remove_kind(self, source: int, kind: str) -> int:
+        self._main.execute("DELETE FROM entity WHERE source = ? AND kind = ?", (source, kind))
+        return self._main.changes()
+
+    def _measure_source(self, key: int) -> None:
+        """Set the source's box anew from what it still holds."""
+        box: Bounds | None = None
+        found = self._main.execute("SELECT geometry FROM entity WHERE source = ?", (key,))
+        while chunk := list(itertools.islice(found, _CHUNK)):
+            boxes = shapely.bounds(shapely.from_wkb([geometry for (geometry,) in chunk]))
+            box = joined(boxes if box is None else np.vstack([boxes, np.array(box)]))
+        self._main.execute(
+            "UPDATE source SET west = ?, south = ?, east = ?, north = ? WHERE key = ?",
+            (*(box or (None,) * 4), key),
+        )
+
+    def _settle(self, key: int) -> None:
+        """After a change: the district's bounds follow its sources', and its revision moves."""
+        self._main.execute("UPDATE clock SET revision = revision + 1")
+        record = _district(
+            self._main.execute("SELECT record FROM district WHERE key = ?", (key,)).get
+        )
+        box = self._main.execute(
+            "SELECT min(west), min(south), max(east), max(north) FROM source WHERE district = ?",
+            (key,),
+        ).get
+        if box[0] is not None:
+            record = msgspec.structs.replace(record, bounds=box)
+        self._main.execute(
+            "UPDATE district SET record = ?, revision = (SELECT revision FROM clock) WHERE key = ?",
+            (msgspec.json.encode(record), key),
+        )
+
+    def _district_key(self, name: str) -> int:
+        found = self._main.execute("SELECT key FROM district WHERE name = ?", (name,)).get
+        if found is None:
+            raise self._no_district(name)
+        return int(found)
+
+    def _no_district(self, name: str) -> LingjingError:
+        known = ", ".join(district.name for district in self.districts()) or "—"
+        return LingjingError("twin.no-district", name=name, known=known)
+
+    # Reading
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """A connection that sees one state of the file throughout.
+
+        Inside a transaction of this thread it sees what has been written there; other threads see
+        the last commit.
+        """
+        if self._path is None or self._read_only:
+            with self._lock, translated(self._shown), _snapshot(self._main):
+                yield self._main
+            return
+        if self._lock.acquire(blocking=False):
+            try:
+                inside = self._depth > 0
+            finally:
+                self._lock.release()
+            if inside:
+                with translated(self._shown):
+                    yield self._main
+                return
+        with translated(self._shown), _snapshot(self._reader()) as connection:
+            yield connection
+
+    def _reader(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "reader", None)
+        if connection is None:
+            connection = self._connect()
+            connection.pragma("query_only", 1)
+            self._local.reader = connection
+            self._readers.append(connection)
+        return connection
+
+    def districts(self) -> list[District]:
+        """All districts, by name."""
+        with self._reading() as connection:
+            found = connection.execute("SELECT record FROM district ORDER BY name")
+            return [_district(record) for (record,) in found]
+
+    def district(self, name: str) -> District:
+        """One district; `twin.no-district` where there is none."""
+        return self._standing(name)[1]
+
+    def _standing(self, name: str) -> tuple[int, District]:
+        """The district's revision and record."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT revision, record FROM district WHERE name = ?", (name,)
+            ).get
+        if found is None:
+            raise self._no_district(name)
+        return int(found[0]), _district(found[1])
+
+    def sources(self, district: str) -> list[SourceRecord]:
+        """The imports that make up the district, in order of name."""
+        self.district(district)
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT source.record FROM source JOIN district ON district.key = district"
+                " WHERE district.name = ? ORDER BY source.name",
+                (district,),
+            )
+            return [_source(record) for (record,) in found]
+
+    def counts(self, district: str) -> dict[str, int]:
+        """Number of entities by kind."""
+        self.district(district)
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT kind, count(*) FROM entity"
+                " WHERE district = (SELECT key FROM district WHERE name = ?)"
+                " GROUP BY kind ORDER BY kind",
+                (district,),
+            )
+            return dict(found)
+
+    def entity(self, entity_id: str) -> Entity:
+        """One entity; `twin.no-entity` where there is none."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT id, kind, layout, attributes, relationships, geometry,"
+                " (SELECT name FROM district WHERE key = district) FROM entity WHERE id = ?",
+                (entity_id,),
+            ).get
+            if found is None:
+                raise LingjingError("twin.no-entity", id=entity_id)
+            return read_entities(connection, found[-1], [found[:-1]])[0]
+
+    def entities(
+        self,
+        district: str,
+        kind: str | None = None,
+        bounds: Bounds | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Entity]:
+        """Entities in order of id; see `Store.entities`.
+
+        They are read a page at a time, so that a slow reader holds nothing up.
+        """
+        self.district(district)
+        found = self._touching(district, kind, bounds) if bounds else self._all(district, kind)
+        return itertools.islice(found, limit)
+
+    def _all(self, district: str, kind: str | None) -> Iterator[Entity]:
+        last = ""
+        query = _PAGE if kind is None else _PAGE_OF_KIND
+        while True:
+            with self._reading() as connection:
+                rows = connection.execute(
+                    query,
+                    {"district": district, "kind": kind, "last": last, "size": _CHUNK},
+                ).fetchall()
+                page = read_entities(connection, district, rows)
+            if not page:
+                return
+            yield from page
+            last = page[-1].id
+
+    def _touching(self, district: str, kind: str | None, bounds: Bounds) -> Iterator[Entity]:
+        west, south, east, north = bounds
+        box = shapely.box(west, south, east, north)
+        shapely.prepare(box)
+        with self._reading() as connection:
+            # The plus sign keeps SQLite from walking the whole district instead of the box.
+            rows = connection.execute(
+                "SELECT id, entity.key FROM entity_box JOIN entity ON entity.key = entity_box.key"
+                " WHERE entity_box.west <= :east AND entity_box.east >= :west"
+                " AND entity_box.south <= :north AND entity_box.north >= :south"
+                " AND +entity.district = (SELECT key FROM district WHERE name = :district)"
+                " AND (:kind IS NULL OR +entity.kind = :kind)",
+                {
+                    "west": west,
+                    "south": south,
+                    "east": east,
+                    "north": north,
+                    "district": district,
+                    "kind": kind,
+                },
+            ).fetchall()
+        keys = [key for _, key in sorted(rows)]
+        for start in range(0, len(keys), _CHUNK):
+            with self._reading() as connection:
+                wanted = msgspec.json.encode(keys[start : start + _CHUNK]).decode()
+                rows = connection.execute(
+                    "SELECT id, kind, layout, attributes, relationships, geometry FROM entity"
+                    " WHERE key IN (SELECT value FROM json_each(?)) ORDER BY id",
+                    (wanted,),
+                ).fetchall()
+                page = read_entities(connection, district, rows)
+            shapes = shapely.from_wkb([entity.geometry for entity in page])
+            touching = shapely.intersects(box, shapes)
+            yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
+
+    def twin(self, district: str) -> SqliteTwin:
+        """The district's reading side, as it stands now."""
+        revision, record = self._standing(district)
+        return SqliteTwin(self, record, revision)
+
+    def _view(self, district: str, revision: int, kind: str) -> TwinView:
+        """The view of a kind at a revision, kept for the next who asks."""
+        wanted = (district, revision, kind)
+        kept = self._views.get(wanted)
+        if kept is not None:
+            return kept
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT key, revision FROM district WHERE name = ?", (district,)
+            ).get
+            if found is None or found[1] != revision:
+                raise LingjingError("twin.changed-meanwhile", district=district)
+            rows = connection.execute(
+                "SELECT id, layout, attributes, relationships, geometry, longitude, latitude"
+                " FROM entity WHERE district = ? AND kind = ? ORDER BY id",
+                (found[0], kind),
+            ).fetchall()
+            ids, layouts, packed, related, wkb, *point = (
+                zip(*rows, strict=True) if rows else ((),) * 7
+            )
+            groups = read_groups(connection, layouts, packed)
+            provenances = read_provenances(connection, found[0]) if rows else {}
+        view = build_view(
+            kind,
+            ids,
+            points_deg=(point[0], point[1]),
+            wkb=wkb,
+            groups=groups,
+            provenances=provenances,
+            relationships=read_relationships(related),
+        )
+        outdated = [key for key in self._views if key[0] == district and key[1] < revision]
+        for key in outdated:
+            self._views.pop(key, None)
+        self._views[wanted] = view
+        return view
+
+
+class SqliteTwin:
+    """A district as it stood when the twin was asked for; a `Twin`.
+
+    A view asked for the first time after the district has changed raises
+    `twin.changed-meanwhile`: columns of two states never mix.
+    """
+
+    def __init__(self, store: SqliteStore, district: District, revision: int) -> None:
+        self._store = store
+        self._district = district
+        self._revision = revision
+
+    @property
+    def district(self) -> District:
+        """The district's record, settings included."""
+        return self._district
+
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds present, sorted."""
+        return tuple(self._store.counts(self._district.name))
+
+    def view(self, kind: str) -> TwinView:
+        """All entities of a kind as columns; an empty view where there are none."""
+        return self._store._view(self._district.name, self._revision, kind)  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def _snapshot(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    """One state of the file for all statements inside; joins a transaction that is open."""
+    joins = connection.in_transaction
+    if not joins:
+        connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        if not joins:
+            connection.execute("ROLLBACK")
