@@ -3,6 +3,8 @@
 The structures below are the schema; `docs/reference/district-packs.md` explains every field.
 """
 
+# Field names carry units as they are written (°C, W/mK).
+# ruff: noqa: N815
 from __future__ import annotations
 
 import hashlib
@@ -217,6 +219,7 @@ class Stock(Sourced, frozen=True, kw_only=True):
     modern_from_year: int
     persons_per_household: Positive
     other_unit_floor_m2: Positive
+    other_retrofit_share: Share
     design_point_before_C: float
     design_point_after_C: float
     age_classes: Annotated[list[AgeClass], Meta(min_length=1)]
@@ -427,7 +430,9 @@ def _check_words(page: Path, content: PackContent) -> None:
         materials = [rule.material, rule.material_retrofitted or rule.material]
         exposed = {kind.name for kind in kinds().values() if kind.exposed}
         given += [(f"{field}.classes", item, {*known, "other"}) for item in rule.classes]
-        given += [(f"{field}.material", item, set(words()["material"].choices)) for item in materials]
+        given += [
+            (f"{field}.material", item, set(words()["material"].choices)) for item in materials
+        ]
         given.append((f"{field}.kind", rule.kind, exposed - {"RoadSegment", "WaterPipe"}))
         given.append((f"{field}.location", rule.location, set(words()["location"].choices)))
         given.append((f"{field}.insulation", rule.insulation, set(content.stock.insulation)))
