@@ -22,6 +22,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lingjing.sources.fetching import Fetcher
+from lingjing.sources.open_meteo_live import fetch_open_meteo
+from lingjing.sources.reconstruction import reconstruct_december_2023
 from lingjing.sources.weather_files import read_weather
 from lingjing.sources.weather_raw import Span
 from lingjing.vocabulary import (
@@ -35,6 +38,7 @@ from lingjing.vocabulary import (
 )
 
 FOLDER = "weather"
+CACHE = "cache"
 _ENDING = ".parquet"
 _KEY = b"lingjing.weather"
 _NAME = re.compile(r"^[^\W_][\w.\-]{0,99}$")
@@ -284,3 +288,37 @@ def _within(table: WeatherTable, window: Span | None) -> WeatherTable:
 
 def _rounded(value: float | np.floating) -> float:
     return round(float(value), 3)
+
+
+def fetch_weather(
+    data_dir: Path,
+    longitude_deg: float,
+    latitude_deg: float,
+    *,
+    name: str = "open-meteo",
+    ensemble: bool = True,
+    hours: int = 72,
+    past_hours: int = 48,
+    model: str | None = None,
+    fetcher: Fetcher | None = None,
+) -> WeatherTable:
+    """Fetch a live forecast from Open-Meteo; not yet kept. The cache is `DIR/cache`.
+
+    Raises:
+        LingjingError: `fetch.*`, `weather.*`.
+    """
+    return fetch_open_meteo(
+        latitude_deg,
+        longitude_deg,
+        ensemble=ensemble,
+        hours=hours,
+        past_hours=past_hours,
+        fetcher=fetcher or Fetcher(data_dir / CACHE),
+        name=name,
+        model=model,
+    )
+
+
+def demo_weather(members: int = 31, seed: int = 7) -> WeatherTable:
+    """The weather of the demo: December 2023, reconstructed and labelled so."""
+    return reconstruct_december_2023(members, seed)
