@@ -1,0 +1,242 @@
+"""The numba kernel of `pipes`: one pipe under one member, hour by hour."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from lingjing.physics.film import film
+
+_CW = 1000.0 * 4200.0  # water, J/m3K
+_CI = 917.0 * 2100.0  # ice, J/m3K
+_LATENT = 917.0 * 334_000.0  # J per m3 of ice
+_KI = 2.22  # ice, W/mK
+_HALF_ICE = math.log(2.0) / (4.0 * math.pi * _KI)  # annulus that fills half the bore, mK/W
+_OPEN = 0.98  # ice share under which a plug has come loose from the wall
+_SUB_STEPS = 6
+FREEZING, PLUGGED, CRACKED, BURST = range(4)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def relaxed(value: float, start: float, end: float, rate_h: float, hours: float) -> float:
+    """Value after `hours` of dv/dt = rate (target - v), the target linear from start to end."""
+    if rate_h * hours > 1e4:
+        return end - (end - start) / (rate_h * hours)
+    slope = (end - start) / hours
+    return end - slope / rate_h + (value - start + slope / rate_h) * math.exp(-rate_h * hours)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def annulus_drive(share: float, resistance: float) -> float:
+    """Integral of the thermal resistance over the ice share: wall and film, then the ice."""
+    water = 1.0 - share
+    own = share
+    if water > 1e-12:
+        own += water * math.log(water)
+    return resistance * share + own / (4.0 * math.pi * _KI)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def grown(share: float, gain: float, resistance: float) -> float:
+    """Ice share after the integral of resistance over share has grown by `gain`."""
+    goal = annulus_drive(share, resistance) + gain
+    if goal >= annulus_drive(1.0, resistance):
+        return 1.0
+    found = share
+    for _ in range(8):
+        slope = resistance - math.log(1.0 - found) / (4.0 * math.pi * _KI)
+        change = (goal - annulus_drive(found, resistance)) / slope
+        # convex: a step never falls short of the goal but may pass the end
+        found = min(found + change, 0.5 * (1.0 + found))
+        if abs(change) < 1e-7:
+            break
+    return found
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _icy_step(
+    state: np.ndarray,
+    outside: float,
+    resistance: float,
+    renewal_h: float,
+    supply: float,
+    area: float,
+    wall_heat: float,
+    hours: float,
+) -> None:
+    """Advance a pipe that holds ice: state = (temperature, ice share, confined ice share)."""
+    temperature, share = state[0], state[1]
+    heat = 3600.0 * hours / (_LATENT * area)  # W/m over the step as a share of the bore
+    if share >= 1.0:
+        rate = 3600.0 / ((_CI * area + wall_heat) * resistance)
+        after = relaxed(temperature, outside, outside, rate, hours)
+        if outside < 0.0:
+            # the water confined beside the plug goes on freezing at its own pace
+            state[2] = min(1.0, state[2] - outside / (resistance + _HALF_ICE) * heat)
+        if after <= 0.0:
+            state[0] = after
+            return
+        temperature, share = 0.0, 1.0
+    melt = renewal_h * hours * (1.0 - share) * _CW * supply / _LATENT if share < 1.0 else 0.0
+    if outside < 0.0:
+        share = grown(share, -outside * heat, resistance)
+        if share >= 1.0:
+            melt = 0.0
+    else:
+        melt += outside / resistance * heat
+    share -= melt
+    if share <= 0.0:
+        temperature = -share * _LATENT * area / (_CW * area + wall_heat)
+        share = 0.0
+    else:
+        temperature = 0.0
+    state[0], state[1] = temperature, share
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _note(events: np.ndarray, which: int, hour: float) -> None:
+    if math.isnan(events[which]):
+        events[which] = hour
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _icy_hour(
+    state: np.ndarray,
+    before: float,
+    around: float,
+    resistance: float,
+    renewal_h: float,
+    supply: float,
+    area: float,
+    wall_heat: float,
+    nucleation: float,
+    frail: float,
+    hour: float,
+    events: np.ndarray,
+) -> None:
+    """An hour in which ice forms, is there, or melts, in sub-steps."""
+    span = 1.0 / _SUB_STEPS
+    heat_capacity = _CW * area + wall_heat
+    rate = 3600.0 / (heat_capacity * resistance) + renewal_h
+    share_air = (rate - renewal_h) / rate
+    for sub in range(_SUB_STEPS):
+        start = before + (around - before) * sub * span
+        end = before + (around - before) * (sub + 1) * span
+        left = span
+        now = hour + sub * span
+        if state[1] <= 0.0:
+            mixed = (1.0 - share_air) * supply
+            after = relaxed(
+                state[0], share_air * start + mixed, share_air * end + mixed, rate, span
+            )
+            if after >= nucleation:
+                state[0] = after
+                continue
+            passed = min(max((state[0] - nucleation) / max(state[0] - after, 1e-12), 0.0), 1.0)
+            left = span * (1.0 - passed)
+            now += span * passed
+            cold = min(nucleation, state[0]) if passed == 0.0 else nucleation
+            state[0] = 0.0
+            state[1] = max(-cold * heat_capacity / (_LATENT * area), 1e-9)
+            state[2] = 0.0
+            _note(events, FREEZING, now)
+        was = state[1]
+        _icy_step(state, 0.5 * (start + end), resistance, renewal_h, supply, area, wall_heat, left)
+        if state[1] >= 1.0 and was < 1.0:
+            _note(events, PLUGGED, now + left)
+        if state[1] < _OPEN:
+            state[2] = 0.0
+            if not math.isnan(events[CRACKED]):
+                _note(events, BURST, now + left)
+        elif state[2] >= frail:
+            _note(events, CRACKED, now + left)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
+def _one_pipe(
+    pipe: np.ndarray,
+    member: np.ndarray,
+    air: np.ndarray,
+    wind: np.ndarray,
+    use: np.ndarray,
+    first: int,
+    state: np.ndarray,
+    temperature_out: np.ndarray,
+    ice_out: np.ndarray,
+    events: np.ndarray,
+) -> None:
+    inner = 0.5 * pipe[0]
+    outer = inner + pipe[1]
+    skin = outer + pipe[4]
+    fixed = math.log(outer / inner) / (2.0 * math.pi * pipe[2])
+    fixed += math.log(skin / outer) / (2.0 * math.pi * pipe[5])
+    area = math.pi * inner * inner
+    wall_heat = math.pi * (outer * outer - inner * inner) * pipe[3]
+    film_resistance = 1.0 / (2.0 * math.pi * skin * member[0])
+    nucleation = -member[1]
+    lag = pipe[8] * member[2]
+    follow = math.exp(-1.0 / lag) if lag > 1e-3 else 0.0
+    frail = pipe[10] * member[3]
+    supply = pipe[6]
+    state[0], state[1], state[2] = supply, 0.0, 0.0
+    around = air[0]
+    if first == 0:
+        temperature_out[0] = state[0]
+        ice_out[0] = 0.0
+    for hour in range(1, air.shape[0]):
+        before = around
+        if follow > 0.0:
+            drift = (air[hour] - air[hour - 1]) * lag
+            around = air[hour] - drift + (before - air[hour - 1] + drift) * follow
+        else:
+            around = air[hour]
+        breeze = 0.5 * (wind[hour - 1] + wind[hour]) * pipe[7]
+        resistance = fixed + film_resistance / film(breeze)
+        renewal = use[hour] * pipe[9]
+        rate = 3600.0 / ((_CW * area + wall_heat) * resistance) + renewal
+        mixed = renewal / rate * supply
+        share_air = 1.0 - renewal / rate
+        icy = state[1] > 0.0
+        if not icy:
+            after = relaxed(
+                state[0], share_air * before + mixed, share_air * around + mixed, rate, 1.0
+            )
+            icy = after < nucleation
+            if not icy:
+                state[0] = after
+        if icy:
+            _icy_hour(
+                state, before, around, resistance, renewal, supply, area, wall_heat, nucleation,
+                frail, float(hour - 1 - first), events,
+            )  # fmt: skip
+        if hour >= first:
+            temperature_out[hour - first] = state[0]
+            ice_out[hour - first] = state[1]
+
+
+@numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator,unused-ignore]
+def pipe_members(
+    table: np.ndarray,
+    uncertain: np.ndarray,
+    air: np.ndarray,
+    wind: np.ndarray,
+    use: np.ndarray,
+    first: int,
+    temperature: np.ndarray,
+    ice: np.ndarray,
+    events: np.ndarray,
+) -> None:
+    """Every pipe under every member; each pair is computed alone, so threads change nothing."""
+    for pipe in numba.prange(table.shape[0]):
+        state = np.zeros(3)
+        noted = np.empty(4)
+        for member in range(uncertain.shape[0]):
+            noted[:] = np.nan
+            _one_pipe(
+                table[pipe], uncertain[member], air[member], wind[member], use, first, state,
+                temperature[pipe, member], ice[pipe, member], noted,
+            )  # fmt: skip
+            for which in range(4):
+                events[which, pipe, member] = noted[which]

@@ -1,0 +1,325 @@
+"""Roads and bridge decks: ground column, surface energy balance, water, snow, ice and frost.
+
+A column of conducting layers carries at its top the stores of water, snow, ice and frost. Each
+step solves conduction and surface balance together (backward Euler); melting and freezing take
+exactly the heat that the balance then has to spare, so energy and water close to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lingjing.physics.arrays import FloatArray, checked, floats, rows
+from lingjing.physics.humidity import saturation_vapour_pressure_hPa
+from lingjing.physics.materials import ROAD_BUILDS, RoadLayer, RoadMaterial
+from lingjing.physics.road_kernel import NODES, road_members
+from lingjing.physics.sampling import latin_hypercube, triangular
+
+__all__ = [
+    "RoadColumns",
+    "RoadForcing",
+    "RoadHistory",
+    "RoadMaterial",
+    "RoadParameters",
+    "rain_share",
+    "simulate_roads",
+]
+
+GROUND_FIRST_SPACING_M = 0.01
+GROUND_STRETCH = 1.4  # 14 nodes reach 1.96 m
+
+
+@dataclass(frozen=True)
+class RoadColumns:
+    """The roads of a computation; every array has the shape [n].
+
+    Attributes:
+        bridge: True for a deck with air below.
+        surface_material: Codes of `RoadMaterial`.
+        sky_view_factor: Share of the sky seen from the road, 0 to 1; walls are taken at air
+            temperature, and the sun is seen in the same share.
+        traffic_per_day: Vehicles per day.
+        deck_thickness_m: Thickness of a bridge deck [m]; ignored elsewhere.
+    """
+
+    bridge: npt.ArrayLike
+    surface_material: npt.ArrayLike
+    sky_view_factor: npt.ArrayLike
+    traffic_per_day: npt.ArrayLike
+    deck_thickness_m: npt.ArrayLike
+
+
+@dataclass(frozen=True)
+class RoadForcing:
+    """Hourly weather of every member, spin-up included; arrays [members, hours].
+
+    Attributes:
+        air_temperature_C: 2 m air temperature [°C].
+        dew_point_C: 2 m dew point [°C].
+        wind_speed_m_s: 10 m wind [m/s].
+        shortwave_down_W_m2: Global shortwave [W/m²].
+        longwave_down_W_m2: Sky longwave [W/m²].
+        precipitation_mm_h: Amount over the hour that ends at the index [mm/h], spread evenly.
+        traffic_profile: Share of a day's traffic in the hour that ends at the index [hours]; sums
+            to 1 over a day.
+        deep_temperature_C: Ground temperature at 2 m [members]; None = the mean air temperature
+            of the spin-up.
+
+    All but precipitation and traffic are instantaneous, linear in between.
+    """
+
+    air_temperature_C: npt.ArrayLike
+    dew_point_C: npt.ArrayLike
+    wind_speed_m_s: npt.ArrayLike
+    shortwave_down_W_m2: npt.ArrayLike
+    longwave_down_W_m2: npt.ArrayLike
+    precipitation_mm_h: npt.ArrayLike
+    traffic_profile: npt.ArrayLike
+    deep_temperature_C: npt.ArrayLike | None = None
+
+
+@dataclass(frozen=True)
+class RoadParameters:
+    """Uncertain physics, one value a member; every array has the shape [members].
+
+    Attributes:
+        albedo_factor: Multiplies the dry albedo of the material; 0.8 to 1.6 (worn asphalt is
+            lighter, wet is darker).
+        snow_albedo: Albedo under closed snow; central 0.6 (RoadSurf), 0.4 to 0.8 (METRo 0.5).
+        emissivity: Longwave emissivity; central 0.95 (RoadSurf), 0.90 to 0.98 (METRo 0.92).
+        film_factor: Multiplies the turbulent exchange; 0.6 to 1.8 (roughness, traffic).
+        conductivity_factor: Multiplies the conductivity of the ground; 0.7 to 1.4 (moisture).
+        longwave_offset_W_m2: Added to the sky's longwave; central 0, ±30.
+        initial_ground_offset_K: Added to the ground at the start; central 0, -2 to 3.
+        drainage_per_h: Rate at which free water above 0.5 mm leaves; central 1, 0.3 to 3
+            (assumed).
+        wear_factor: Multiplies traffic's wear of the stores; 0.5 to 1.5.
+        packing_share: Share of worn snow pressed to ice; central 0.3, 0 to 0.6 (assumed).
+    """
+
+    albedo_factor: FloatArray
+    snow_albedo: FloatArray
+    emissivity: FloatArray
+    film_factor: FloatArray
+    conductivity_factor: FloatArray
+    longwave_offset_W_m2: FloatArray
+    initial_ground_offset_K: FloatArray
+    drainage_per_h: FloatArray
+    wear_factor: FloatArray
+    packing_share: FloatArray
+
+    @classmethod
+    def central(cls, members: int) -> RoadParameters:
+        """Published or best estimates, the same for every member."""
+        return cls(*(np.full(members, mode) for _, mode, _ in _RANGES.values()))
+
+    @classmethod
+    def sampled(cls, members: int, rng: np.random.Generator) -> RoadParameters:
+        """Latin-hypercube samples of the triangular ranges given with each attribute."""
+        share = latin_hypercube(members, len(_RANGES), rng)
+        return cls(
+            *(triangular(row, *span) for row, span in zip(share, _RANGES.values(), strict=True))
+        )
+
+
+_RANGES = {
+    "albedo_factor": (0.8, 1.0, 1.6),
+    "snow_albedo": (0.4, 0.6, 0.8),
+    "emissivity": (0.90, 0.95, 0.98),
+    "film_factor": (0.6, 1.0, 1.8),
+    "conductivity_factor": (0.7, 1.0, 1.4),
+    "longwave_offset_W_m2": (-30.0, 0.0, 30.0),
+    "initial_ground_offset_K": (-2.0, 0.0, 3.0),
+    "drainage_per_h": (0.3, 1.0, 3.0),
+    "wear_factor": (0.5, 1.0, 1.5),
+    "packing_share": (0.0, 0.3, 0.6),
+}
+_LIMITS = {
+    "albedo_factor": (0.0, 5.0),
+    "snow_albedo": (0.0, 1.0),
+    "emissivity": (0.0, 1.0),
+    "film_factor": (0.0, 20.0),
+    "conductivity_factor": (0.05, 20.0),
+    "longwave_offset_W_m2": (-200.0, 200.0),
+    "initial_ground_offset_K": (-30.0, 30.0),
+    "drainage_per_h": (0.0, 1e3),
+    "wear_factor": (0.0, 100.0),
+    "packing_share": (0.0, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class RoadHistory:
+    """What the roads went through; float32 [n, members, hours - first_output].
+
+    Attributes:
+        surface_temperature_C: Road surface [°C].
+        water_mm, snow_mm, ice_mm, frost_mm: Stores, as water [mm].
+        energy_residual: |heat gained - heat put in| over all heat exchanged, [n, members].
+        water_residual_mm: Water that the budget cannot account for [mm], [n, members].
+    """
+
+    surface_temperature_C: npt.NDArray[np.float32]
+    water_mm: npt.NDArray[np.float32]
+    snow_mm: npt.NDArray[np.float32]
+    ice_mm: npt.NDArray[np.float32]
+    frost_mm: npt.NDArray[np.float32]
+    energy_residual: FloatArray
+    water_residual_mm: FloatArray
+
+
+def rain_share(
+    air_temperature_C: npt.ArrayLike, relative_humidity_pct: npt.ArrayLike
+) -> FloatArray:
+    """Share of precipitation that falls as rain: 1/(1 + exp(22 - 2.7 T - 0.2 RH)).
+
+    References:
+        Koistinen & Saltikoff (1998), COST 75 seminar, as used by RoadSurf (Karsisto et al. 2024,
+        Geosci. Model Dev. 17, 4837-4853, doi:10.5194/gmd-17-4837-2024).
+
+    >>> [round(float(rain_share(t, 90.0)), 2) for t in (-2.0, 1.5, 5.0)]
+    [0.0, 0.51, 1.0]
+    """
+    power = 22.0 - 2.7 * floats(air_temperature_C) - 0.2 * floats(relative_humidity_pct)
+    return 1.0 / (1.0 + np.exp(np.clip(power, -60.0, 60.0)))
+
+
+def simulate_roads(
+    columns: RoadColumns,
+    forcing: RoadForcing,
+    parameters: RoadParameters,
+    *,
+    first_output: int = 0,
+    step_s: float = 60.0,
+) -> RoadHistory:
+    """Surface temperature and stores of every road under every member.
+
+    The ground starts between the running mean of the air temperature at the surface (the mean of
+    the first 24 spin-up hours, or of all hours if there are fewer) and the deep temperature at
+    2 m, blended with the daily damping depth; a deck starts at the running mean throughout.
+
+    Args:
+        columns: The roads [n].
+        forcing: The weather [members, hours], at least two hours.
+        parameters: Uncertain physics [members].
+        first_output: Index of the first hour kept; those before settle the ground (48 h or more).
+        step_s: Time step [s], 10 to 600; rounded to a whole number of steps an hour.
+
+    Returns:
+        RoadHistory. The same bytes whatever the number of threads.
+
+    Raises:
+        LingjingError: `physics.wrong-shape`, `physics.not-finite`, `physics.out-of-range`.
+
+    Validity: -40 to 60 °C, no salt; snow neither insulates the road nor drifts.
+
+    References:
+        Crevier & Delage (2001), J. Appl. Meteorol. 40, 2026-2037 (METRo); Karsisto et al. (2024),
+        Geosci. Model Dev. 17, 4837-4853, doi:10.5194/gmd-17-4837-2024 (RoadSurf); Louis (1979),
+        Boundary-Layer Meteorol. 17, 187-202, doi:10.1007/BF00117978 (stability).
+    """
+    members, hours = rows("air_temperature_C", forcing.air_temperature_C)
+    checked("first_output", first_output, (), lower=0, upper=hours - 1)
+    checked("step_s", step_s, (), lower=10.0, upper=600.0)
+    n = int(np.size(columns.bridge))
+    weather = _weather(forcing, members, hours)
+    profile = checked("traffic_profile", forcing.traffic_profile, (hours,), lower=0, upper=1)
+    settle = max(1, min(first_output, 24) if first_output else min(hours, 24))
+    start = weather[:, :settle, 0].mean(axis=1)
+    deep = weather[:, : max(first_output, settle), 0].mean(axis=1)
+    if forcing.deep_temperature_C is not None:
+        deep = checked(
+            "deep_temperature_C", forcing.deep_temperature_C, (members,), lower=-40, upper=60
+        )
+    uncertain = np.stack(
+        [
+            checked(name, getattr(parameters, name), (members,), lower=lower, upper=upper)
+            for name, (lower, upper) in _LIMITS.items()
+        ],
+        axis=1,
+    )
+    table, grid = _road_tables(columns, n)
+    history = np.empty((5, n, members, hours - first_output), np.float32)
+    residual = np.empty((2, n, members))
+    steps_per_hour = max(1, round(3600.0 / step_s))
+    road_members(
+        table, grid, uncertain, weather, profile, start, deep,
+        steps_per_hour, first_output, history, residual,
+    )  # fmt: skip
+    return RoadHistory(*history, *residual)
+
+
+def _weather(forcing: RoadForcing, members: int, hours: int) -> FloatArray:
+    """Checked forcings [members, hours, 7] in the order the kernel reads."""
+    shape = (members, hours)
+    air = checked("air_temperature_C", forcing.air_temperature_C, shape, lower=-80, upper=60)
+    dew = checked("dew_point_C", forcing.dew_point_C, shape, lower=-90, upper=45)
+    wind = checked("wind_speed_m_s", forcing.wind_speed_m_s, shape, lower=0, upper=120)
+    sun = checked("shortwave_down_W_m2", forcing.shortwave_down_W_m2, shape, lower=0, upper=1500)
+    sky = checked("longwave_down_W_m2", forcing.longwave_down_W_m2, shape, lower=20, upper=700)
+    rain = checked("precipitation_mm_h", forcing.precipitation_mm_h, shape, lower=0, upper=500)
+    vapour = saturation_vapour_pressure_hPa(np.minimum(dew, air))
+    mixing = 0.622 * vapour / (1013.25 - vapour)
+    humidity = 100.0 * vapour / saturation_vapour_pressure_hPa(air)
+    liquid = rain_share(air, humidity)
+    liquid[:, 1:] = 0.5 * (liquid[:, 1:] + liquid[:, :-1])
+    return np.ascontiguousarray(np.stack([air, mixing, wind, sun, sky, rain, liquid], axis=2))
+
+
+def _road_tables(columns: RoadColumns, n: int) -> tuple[FloatArray, FloatArray]:
+    """Per-road numbers [n, 4] and grids [n, 3, NODES] (conductance, capacity, depth)."""
+    bridge = checked("bridge", floats(columns.bridge), (n,), lower=0, upper=1)
+    code = checked("surface_material", columns.surface_material, (n,), lower=0, upper=3)
+    view = checked("sky_view_factor", columns.sky_view_factor, (n,), lower=0, upper=1)
+    traffic = checked("traffic_per_day", columns.traffic_per_day, (n,), lower=0, upper=1e6)
+    deck = checked("deck_thickness_m", columns.deck_thickness_m, (n,), lower=0, upper=10)
+    if bridge.any():
+        checked("deck_thickness_m", deck[bridge > 0], (int(bridge.sum()),), lower=0.05, upper=10)
+    grid = np.empty((n, 3, NODES))
+    albedo = np.empty(n)
+    builds: dict[tuple[float, float, float], FloatArray] = {}
+    for road in range(n):
+        build = ROAD_BUILDS[RoadMaterial(int(code[road]))]
+        albedo[road] = build.albedo
+        key = (bridge[road], code[road], deck[road] if bridge[road] else 0.0)
+        if key not in builds:
+            layers = build.deck if bridge[road] else build.ground
+            builds[key] = column_grid(layers, deck[road] if bridge[road] else None)
+        grid[road] = builds[key]
+    return np.stack([bridge, albedo, view, traffic], axis=1), grid
+
+
+def column_grid(layers: tuple[RoadLayer, ...], deck_thickness_m: float | None) -> FloatArray:
+    """Conductance to the node below [W/m²K], heat capacity [J/m²K] and depth [m] of each node.
+
+    Nodes stretch downward in the ground, and crowd at both faces of a deck. Conductances and
+    capacities are integrals over the layers, so a layer boundary need not fall on a node. The
+    last conductance leads to the deep temperature (half a spacing on), and is 0 for a deck, whose
+    lower face the kernel joins to the air.
+    """
+    if deck_thickness_m is None:
+        spacing = GROUND_FIRST_SPACING_M * GROUND_STRETCH ** np.arange(NODES - 1)
+        depth = np.concatenate([[0.0], np.cumsum(spacing)])
+    else:
+        depth = 0.5 * deck_thickness_m * (1.0 - np.cos(np.pi * np.arange(NODES) / (NODES - 1)))
+    bottoms = np.array([layer.bottom_m for layer in layers])
+    tops = np.concatenate([[0.0], bottoms[:-1]])
+    resistivity = np.array([1.0 / layer.conductivity_W_mK for layer in layers])
+    capacity = np.array([layer.heat_capacity_J_m3K for layer in layers])
+
+    def integral(values: FloatArray, upper: float, lower: float) -> float:
+        overlap = np.minimum(bottoms, lower) - np.maximum(tops, upper)
+        return float((np.maximum(overlap, 0.0) * values).sum())
+
+    edges = np.concatenate([[depth[0]], 0.5 * (depth[1:] + depth[:-1]), [depth[-1]]])
+    conductance = np.zeros(NODES)
+    for node in range(NODES - 1):
+        conductance[node] = 1.0 / integral(resistivity, depth[node], depth[node + 1])
+    if deck_thickness_m is None:
+        beyond = 0.5 * (depth[-1] - depth[-2])
+        conductance[-1] = 1.0 / integral(resistivity, depth[-1], depth[-1] + beyond)
+    heat = [integral(capacity, edges[node], edges[node + 1]) for node in range(NODES)]
+    return np.stack([conductance, np.array(heat), depth])
