@@ -445,6 +445,8 @@ class SqliteStore:
             provenances=provenances,
             relationships=read_relationships(related),
         )
+        if connection is self._main and self._depth > 0:
+            return view  # what a transaction sees may yet be undone
         outdated = [key for key in self._views if key[0] == district and key[1] < revision]
         for key in outdated:
             self._views.pop(key, None)
