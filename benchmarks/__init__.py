@@ -1,0 +1,1 @@
+"""Speed and skill, measured and recorded; `python -m benchmarks` runs them all."""

@@ -1,0 +1,59 @@
+"""The command line: translation between a person's words and the engine, no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lingjing.interfaces.cli import districts, runs, scenarios, service, weather
+from lingjing.interfaces.cli.frame import report_error, report_usage, say
+from lingjing.vocabulary import EXIT_CODES, LingjingError
+from lingjing import __version__
+
+
+@click.group(help=say("help.lingjing"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lingjing")
+def lingjing() -> None:
+    """The command `lingjing`; its help is in the catalogue."""
+
+
+for part in (
+    districts.district,
+    districts.inventory,
+    weather.weather,
+    scenarios.scenario,
+    runs.run,
+    runs.replay,
+    service.serve,
+    service.demo,
+    service.doctor,
+    service.completion,
+):
+    lingjing.add_command(part)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with a documented status."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status instead of exiting."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = lingjing.main(given, prog_name="lingjing", standalone_mode=False)
+    except LingjingError as error:
+        report_error(error, as_json="--json" in given)
+        return error.exit_code
+    except click.UsageError as error:
+        report_usage(error)
+        return EXIT_CODES["usage"]
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(say("error.interrupted"), err=True)
+        return EXIT_CODES["interrupted"]
+    except BrokenPipeError:
+        # The reader of our output has gone; that is its right, as in `lingjing … | head`.
+        sys.stderr.close()
+        return 0
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,142 @@
+"""`lingjing district` and `lingjing inventory`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lingjing.engine import districts as engine
+from lingjing.engine.settings import open_store
+from lingjing.interfaces.cli.frame import (
+    Box,
+    TerminalProgress,
+    chosen_locale,
+    data_option,
+    json_option,
+    print_json,
+    print_table,
+    say,
+)
+from lingjing.vocabulary import kinds
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+pack_option = click.option("--pack", required=True, help=say("option.pack"))
+name_option = click.option("--name", help=say("option.name"))
+crs_option = click.option("--crs", help=say("option.crs"))
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
+)
+
+
+@click.group(help=say("help.district"))
+def district() -> None:
+    """Bring a district in and look at it."""
+
+
+@click.group(help=say("help.inventory"))
+def inventory() -> None:
+    """Take in what the owners know of their assets."""
+
+
+@district.command("import", help=say("help.district-import"))
+@click.argument("file", type=FILE)
+@pack_option
+@name_option
+@crs_option
+@click.option("--kind", type=click.Choice(sorted(kinds())), help=say("option.kind"))
+@click.option("--encoding", help=say("option.encoding"))
+@seed_option
+@data_option
+@json_option
+def import_(
+    file: Path,
+    pack: str,
+    name: str | None,
+    crs: str | None,
+    kind: str | None,
+    encoding: str | None,
+    seed: int,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Import a map, infer what no inventory knows, and report what was dropped."""
+    with open_store(data) as store:
+        done = engine.import_map(
+            store, file, pack=pack, name=name, crs=crs, kind=kind, encoding=encoding, seed=seed,
+            progress=TerminalProgress(),
+        )  # fmt: skip
+        show_import(engine.show_district(store, done.district.name), as_json=as_json)
+
+
+@district.command(help=say("help.district-sketch"))
+@click.argument("pack")
+@click.option(
+    "--scale", type=click.FloatRange(0.001, 20), default=1.0, show_default=True,
+    help=say("option.scale"),
+)  # fmt: skip
+@seed_option
+@name_option
+@data_option
+@json_option
+def sketch(
+    pack: str, scale: float, seed: int, name: str | None, data: Path, as_json: bool
+) -> None:
+    """Make a synthetic district."""
+    with open_store(data) as store:
+        done = engine.sketch(
+            store, pack=pack, scale=scale, seed=seed, name=name, progress=TerminalProgress()
+        )
+        show_import(engine.show_district(store, done.district.name), as_json=as_json)
+
+
+@district.command(help=say("help.district-fetch"))
+@click.argument("pack")
+@click.option("--bounds", type=Box(), metavar="W,S,E,N", help=say("option.bounds"))
+@name_option
+@seed_option
+@data_option
+@json_option
+def fetch(
+    pack: str,
+    bounds: tuple[float, float, float, float] | None,
+    name: str | None,
+    seed: int,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Fetch a map from Overpass and import it."""
+    with open_store(data) as store:
+        done = engine.fetch_district(
+            store, data, pack=pack, bounds=bounds, name=name, seed=seed, progress=TerminalProgress()
+        )
+        show_import(engine.show_district(store, done.district.name), as_json=as_json)
+
+
+@district.command(help=say("help.district-show"))
+@click.argument("name", required=False)
+@data_option
+@json_option
+def show(name: str | None, data: Path, as_json: bool) -> None:
+    """List the districts, or show one."""
+    with open_store(data, read_only=True) as store:
+        if name is not None:
+            show_import(engine.show_district(store, name), as_json=as_json)
+            return
+        shown = [engine.show_district(store, item.name) for item in store.districts()]
+    if as_json:
+        print_json(shown)
+    elif not shown:
+        click.echo(say("district.none"))
+    else:
+        titles = ("name", "title", "entities", "synthetic", "updated")
+        print_table(
+            [say(f"district.title-{title}") for title in titles],
+            [
+                [item["name"], item["title"][chosen_locale()], sum(item["counts"].values()),
+                 "●" if item["synthetic"] else "", item["updated_at"]]
+                for item in shown
+            ],
+        )  # fmt: skip

@@ -1,0 +1,183 @@
+"""What every command shares: language, output for people and machines, progress, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from lingjing.engine.settings import data_dir
+from lingjing.sdk import Progress
+from lingjing.vocabulary import LOCALES, LingjingError, Locale, catalogue
+
+MESSAGES = "lingjing.interfaces.cli"
+
+
+def chosen_locale() -> Locale:
+    """The language to speak: `LINGJING_LOCALE`, else the system's, else zh-CN."""
+    for name in ("LINGJING_LOCALE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name, "").replace("_", "-")
+        if value in ("", "C", "POSIX") or value.startswith("C."):
+            continue
+        if value.startswith("zh"):
+            return "zh-CN"
+        return "en"
+    return LOCALES[0]
+
+
+def say(key: str, **values: object) -> str:
+    """A message of the command line in the chosen language."""
+    return catalogue(MESSAGES).text(key, chosen_locale(), **values)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str, allow_nan=False))
+
+
+def print_table(titles: list[str], rows: list[list[object]]) -> None:
+    """A plain table, columns aligned by how wide the characters are drawn."""
+    cells = [titles, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(drawn_width(row[column]) for row in cells) for column in range(len(titles))]
+    for row in cells:
+        padded = (
+            cell + " " * (width - drawn_width(cell))
+            for cell, width in zip(row, widths, strict=True)
+        )
+        click.echo("  ".join(padded).rstrip())
+
+
+def drawn_width(text: str) -> int:
+    """Columns a terminal needs for the text; Chinese characters take two."""
+    return sum(2 if "\u1100" <= character else 1 for character in text)
+
+
+class TerminalProgress(Progress):
+    """Shows progress on standard error: one line rewritten on a terminal, else a line a tenth."""
+
+    def __init__(self) -> None:
+        self._shown = -1
+        self._terminal = sys.stderr.isatty()
+
+    def report(self, done: float, text: Any) -> None:
+        """Show the share done and what is going on."""
+        percent = int(100 * min(max(done, 0.0), 1.0))
+        if percent == self._shown or (not self._terminal and percent // 10 == self._shown // 10):
+            return
+        self._shown = percent
+        words = text.get(chosen_locale(), "") if hasattr(text, "get") else str(text)
+        if self._terminal:
+            sys.stderr.write(f"\r\x1b[2K{percent:3d} %  {words}" + ("\n" if percent == 100 else ""))
+        else:
+            sys.stderr.write(f"{percent:3d} %  {words}\n")
+        sys.stderr.flush()
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_option(command: Command) -> Command:
+    """Add `--data DIR`, passed on as a resolved path."""
+    option = click.option(
+        "--data",
+        "data",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        callback=lambda _context, _option, value: data_dir(value),
+        help=say("option.data"),
+    )
+    return option(command)
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`; its value also decides how errors are printed."""
+
+    def remember(context: click.Context, _option: click.Parameter, value: bool) -> bool:
+        context.find_root().meta["lingjing.json"] = value
+        return value
+
+    option = click.option(
+        "--json", "as_json", is_flag=True, callback=remember, is_eager=True, help=say("option.json")
+    )
+    return option(command)
+
+
+class ZoneName(click.ParamType):
+    """The name of a time zone."""
+
+    name = "zone"
+
+    def convert(self, value: Any, _option: Any, _context: Any) -> ZoneInfo:
+        """Find the zone."""
+        if isinstance(value, ZoneInfo):
+            return value
+        try:
+            return ZoneInfo(str(value))
+        except (ZoneInfoNotFoundError, ValueError):
+            self.fail(say("usage.zone", name=value))
+
+
+class Box(click.ParamType):
+    """West, south, east and north in degrees."""
+
+    name = "box"
+
+    def convert(self, value: Any, _option: Any, _context: Any) -> tuple[float, ...]:
+        """Read the four numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            west, south, east, north = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(say("usage.bounds"))
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            self.fail(say("usage.bounds"))
+        return west, south, east, north
+
+
+def zone_option(command: Command) -> Command:
+    """Add `--zone NAME`, the zone of times that carry none."""
+    option = click.option("--zone", type=ZoneName(), metavar="ZONE", help=say("option.zone"))
+    return option(command)
+
+
+def report_error(error: LingjingError, *, as_json: bool) -> None:
+    """Print what happened and the remedy, for a person or a machine, on standard error."""
+    if as_json:
+        document = json.dumps({"error": error.as_dict()}, ensure_ascii=False, indent=2)
+        click.echo(document, err=True)
+        return
+    chosen = chosen_locale()
+    click.echo(say("error.what", code=error.code, what=error.what(chosen)), err=True)
+    click.echo(say("error.remedy", remedy=error.remedy(chosen)), err=True)
+
+
+def report_usage(error: click.UsageError) -> None:
+    """Print a fault of the command line itself, in the chosen language where we know it."""
+    context = error.ctx.command_path if error.ctx else "lingjing"
+    if isinstance(error, click.NoSuchOption):
+        text = say("usage.no-such-option", name=error.option_name)
+    elif isinstance(error, click.MissingParameter):
+        name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else "?"
+        text = say("usage.missing", name=name)
+    elif isinstance(error, click.BadParameter):
+        name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else "?"
+        text = say("usage.bad-value", name=name, detail=error.message)
+    else:
+        text = error.format_message()
+    click.echo(say("error.what", code="usage", what=text), err=True)
+    click.echo(say("error.remedy", remedy=say("usage.remedy", command=context)), err=True)
+
+
+def relative(path: Path) -> str:
+    """A path as a person would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,90 @@
+"""`lingjing run` and `lingjing replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from lingjing.engine.replay import replay as replay_run
+from lingjing.engine.results import RunFolder
+from lingjing.engine.run import RunRequest, run_scenario
+from lingjing.interfaces.cli.frame import (
+    TerminalProgress,
+    chosen_locale,
+    data_option,
+    json_option,
+    print_json,
+    say,
+    zone_option,
+)
+from lingjing.vocabulary import EXIT_CODES, parse_instant
+
+
+@click.command(help=say("help.run"))
+@click.argument("scenario")
+@click.option("--district", required=True, help=say("option.district"))
+@click.option("--weather", required=True, help=say("option.weather"))
+@click.option("--start", required=True, metavar="TIME", help=say("option.start"))
+@click.option("--hours", type=click.IntRange(1, 384), default=72, show_default=True,
+              help=say("option.hours"))  # fmt: skip
+@click.option("--members", type=click.IntRange(1, 1000), help=say("option.members"))
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed"))
+@click.option("--out", type=click.Path(path_type=Path), help=say("option.out"))
+@click.option("--time-limit", type=click.FloatRange(1), help=say("option.time-limit"))
+@zone_option
+@data_option
+@json_option
+def run(
+    scenario: str,
+    district: str,
+    weather: str,
+    start: str,
+    hours: int,
+    members: int | None,
+    seed: int,
+    out: Path | None,
+    time_limit: float | None,
+    zone: ZoneInfo | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Run a scenario and write its results."""
+    request = RunRequest(
+        scenario=scenario,
+        data_dir=data,
+        district=district,
+        weather=weather,
+        start=parse_instant(start, zone),
+        hours=hours,
+        members=members,
+        seed=seed,
+        out=out,
+        time_limit_s=time_limit,
+        zone=zone,
+    )
+    result = run_scenario(request, progress=TerminalProgress())
+    folder = RunFolder(result.folder)
+    if as_json:
+        print_json({"folder": str(result.folder), "summary": folder.summary()})
+        return
+    click.echo(folder.words(chosen_locale()))
+    click.echo(say("run.finished", folder=str(result.folder), seconds=f"{result.seconds:.1f}"))
+
+
+@click.command(help=say("help.replay"))
+@click.argument("record", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help=say("option.out"))
+@data_option
+@json_option
+def replay(record: Path, out: Path, data: Path, as_json: bool) -> int:
+    """Compute a recorded run again and compare it to the byte."""
+    report = replay_run(record, out, data_dir=data, progress=TerminalProgress())
+    if as_json:
+        print_json(report.as_dict())
+    elif report.same:
+        click.echo(say("run.same", count=len(report.files)))
+    else:
+        click.echo(say("run.different", detail="; ".join(report.differences)))
+    return 0 if report.same else EXIT_CODES["changed"]

@@ -1,0 +1,163 @@
+"""`lingjing serve`, `demo`, `doctor` and `completion`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from lingjing.engine.demo import prepare_demo
+from lingjing.engine.districts import available_packs
+from lingjing.engine.results import RunFolder
+from lingjing.interfaces.cli.frame import (
+    TerminalProgress,
+    chosen_locale,
+    data_option,
+    json_option,
+    print_json,
+    say,
+)
+from lingjing.interfaces.http.app import serve as serve_http
+from lingjing.interfaces.http.app import web_folder
+from lingjing.sdk import registry
+
+PORT = 8787
+LIBRARIES = (
+    "numpy", "numba", "apsw", "shapely", "pyproj", "osmium", "pyogrio", "pyarrow", "matplotlib",
+    "starlette", "uvicorn", "httpx",
+)  # fmt: skip
+
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help=say("option.port")
+)
+browser_option = click.option(
+    "--no-browser", "browser", is_flag=True, flag_value=False, default=True,
+    help=say("option.no-browser"),
+)  # fmt: skip
+
+
+@click.command(help=say("help.serve"))
+@data_option
+@port_option
+@browser_option
+def serve(data: Path, port: int, browser: bool) -> None:
+    """Serve the page and the endpoints until interrupted."""
+    serve_http(data, port, open_browser=browser, ready=announce)
+
+
+def announce(url: str) -> None:
+    """Say where the page is, once it answers."""
+    click.echo(say("serve.at", url=url))
+
+
+@click.command(help=say("help.demo"))
+@data_option
+@port_option
+@browser_option
+@click.option("--once", is_flag=True, help=say("option.once"))
+@click.option("--scale", type=click.FloatRange(0.005, 20), default=1.0, show_default=True,
+              help=say("option.scale"))  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed"))
+@json_option
+def demo(
+    data: Path, port: int, browser: bool, once: bool, scale: float, seed: int, as_json: bool
+) -> None:
+    """Run the first night on the synthetic district, print it in words, and serve the page."""
+    folder = prepare_demo(data, scale=scale, seed=seed, progress=TerminalProgress())
+    run = RunFolder(folder)
+    if as_json:
+        print_json(run.summary())
+    else:
+        click.echo(run.words(chosen_locale()))
+        click.echo(say("run.folder", folder=str(folder)))
+    if not once:
+        serve_http(data, port, open_browser=browser, ready=announce)
+
+
+@click.command(help=say("help.doctor"))
+@data_option
+@json_option
+def doctor(data: Path, as_json: bool) -> int:
+    """Check the machine; the status is 4 where something needed is missing."""
+    checks = [*library_checks(), *place_checks(data), *scenario_checks()]
+    if as_json:
+        print_json([
+            {"what": what, "good": good, "needed": needed, "remedy": remedy}
+            for what, good, needed, remedy in checks
+        ])  # fmt: skip
+    else:
+        for what, good, _needed, remedy in checks:
+            click.echo(f"{say('doctor.good' if good else 'doctor.missing')}  {what}")
+            if not good:
+                click.echo("      " + say("error.remedy", remedy=remedy))
+    return 4 if any(needed and not good for _, good, needed, _ in checks) else 0
+
+
+Check = tuple[str, bool, bool, str]
+"""What, whether it is good, whether it is needed, and the remedy."""
+
+
+def library_checks() -> list[Check]:
+    """Python and the libraries, with their versions."""
+    found: list[Check] = [(say("doctor.python", version=platform.python_version()), True, True, "")]
+    for name in LIBRARIES:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = ""
+        what = say("doctor.module", name=name, version=version)
+        found.append((what, bool(version), True, say("doctor.remedy-module")))
+    found.append((say("doctor.cores", count=os.cpu_count()), True, False, ""))
+    return found
+
+
+def place_checks(data: Path) -> list[Check]:
+    """The data folder, the page, the fonts and the packs."""
+    folder = next(path for path in (data, *data.parents) if path.exists())
+    page = web_folder() is not None
+    return [
+        (say("doctor.data", path=str(data)), os.access(folder, os.W_OK), True,
+         say("doctor.remedy-data")),
+        (say("doctor.page"), page, True, say("doctor.remedy-page")),
+        (say("doctor.font"), has_chinese_font(), False, say("doctor.remedy-font")),
+        *((say("doctor.pack", id=name), True, False, "") for name in available_packs()),
+    ]  # fmt: skip
+
+
+def has_chinese_font() -> bool:
+    """Whether the system lists a font that draws Chinese."""
+    program = shutil.which("fc-list")
+    if program is None:
+        return platform.system() in ("Darwin", "Windows")
+    listed = subprocess.run(  # noqa: S603 - a fixed command
+        [program, ":lang=zh-cn", "family"], capture_output=True, text=True, check=False
+    )
+    return bool(listed.stdout.strip())
+
+
+def scenario_checks() -> list[Check]:
+    """The installed scenarios."""
+    locale = chosen_locale()
+    return [
+        (say("doctor.scenario", id=item.id), item.usable, False,
+         "" if item.error is None else f"{item.error.what(locale)} {item.error.remedy(locale)}")
+        for item in registry.listing(probe=True)
+    ]  # fmt: skip
+
+
+@click.command(help=say("help.completion"))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the completion script of a shell."""
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.BadParameter(shell)
+    root = context.find_root().command
+    click.echo(made(root, {}, "lingjing", "_LINGJING_COMPLETE").source())
