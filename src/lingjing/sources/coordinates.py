@@ -130,13 +130,13 @@ def gcj02_to_bd09(points: Coordinates) -> Coordinates:
 def bd09_to_gcj02(points: Coordinates) -> Coordinates:
     """Undo the BD-09 shift of points [n, 2] (longitude, latitude [°]) to better than 1e-7°."""
     points = np.asarray(points, dtype=np.float64)
-    found = points - np.array([0.0065, 0.006])
+    found: Coordinates = points - np.array([0.0065, 0.006])
     for _ in range(12):
         change = points - gcj02_to_bd09(found)
         found += change
         if not np.abs(change[np.isfinite(change)]).max(initial=0.0) > 1e-10:
             break
-    return found
+    return np.asarray(found)
 
 
 def _bd09_to_wgs84(points: Coordinates) -> Coordinates:

@@ -53,7 +53,7 @@ def areas_m2(geometries: Geometries) -> NDArray[np.float64]:
 
 
 def lengths_m(geometries: Geometries) -> NDArray[np.float64]:
-    """Lengths of lines [n] on the WGS 84 ellipsoid [m], within 1e-6 for points under 10 km apart."""
+    """Lengths of lines [n] on the WGS 84 ellipsoid [m], within 1e-6 for steps below 10 km."""
     coordinates, owner = shapely.get_coordinates(geometries, return_index=True)
     if len(coordinates) < 2:
         return np.zeros(len(geometries))
