@@ -101,8 +101,8 @@ def clean_polygons(
     for index in np.flatnonzero(~keep):
         report.drop("out-of-range", names[index])
     for index in np.flatnonzero(keep & ~shapely.is_valid(shapes)):
-        if shapely.area(shapes[index]) == 0.0:
-            continue
+        if shapely.area(shapely.convex_hull(shapes[index])) == 0.0:
+            continue  # flat, and counted as such below
         made = _repaired(shapes[index])
         if made is None:
             keep[index] = False
