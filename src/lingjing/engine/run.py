@@ -1,0 +1,385 @@
+"""One run: load, ask the guest, hold it to its promises, rank, write."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from lingjing.decision.rank import RankingPolicy, rank
+from lingjing.engine import record as records
+from lingjing.engine.checks import check_alarm, check_foreseen, check_works
+from lingjing.engine.isolation import GuestAnswer, ask_guest
+from lingjing.engine.outputs import write_outputs
+from lingjing.engine.outputs_folder import check_free, new_folder, writing
+from lingjing.engine.run_content import RunContent, both
+from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
+from lingjing.engine.settings import open_store
+from lingjing.engine.weather import load_weather
+from lingjing.forecast.prepare import prepare_outlook
+from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
+from lingjing.sdk.registry import Listed, find
+from lingjing.twin.entities import SourceRecord
+from lingjing.vocabulary import LOCAL_ZONE, Provenance, format_instant
+
+SPIN_UP_HOURS = 48
+LONGEST_HOURS = 384
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to run.
+
+    Attributes:
+        scenario: Id of the scenario.
+        data_dir: Folder that holds everything kept.
+        district: Name of a district in the twin.
+        weather: Name of a kept record, or path of a weather file.
+        start: First instant, aware; on the hour.
+        hours: Length of the window.
+        members: Members of the ensemble; None takes what the weather has.
+        seed: Seed of everything that is drawn.
+        out: Folder to write; None makes one under `data_dir/runs`.
+        zone: Name of the zone of local times; None takes the district's.
+        time_limit_s: Longest the scenario may compute; None takes its manifest's.
+        weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
+    """
+
+    scenario: str
+    data_dir: Path
+    district: str
+    weather: str
+    start: datetime
+    hours: int
+    members: int | None = None
+    seed: int = 0
+    out: Path | None = None
+    zone: str | None = None
+    time_limit_s: float | None = None
+    weather_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left.
+
+    Attributes:
+        folder: The run folder.
+        run_id: Name of the run.
+        summary: Content of `summary.json`.
+        record: Content of `run.json`.
+    """
+
+    folder: Path
+    run_id: str
+    summary: dict[str, Any]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What a run reads, loaded and hashed."""
+
+    twin: Snapshot
+    sources: tuple[SourceRecord, ...]
+    outlook: Outlook
+    weather_provenance: Provenance
+    weather_sha256: str
+    district_sha256: str
+
+
+class _Part(Progress):
+    """Maps a guest's progress onto a part of the whole."""
+
+    def __init__(self, whole: Progress, start: float, end: float) -> None:
+        self._whole, self._start, self._end = whole, start, end
+
+    def report(self, done: float, text: Mapping[Any, str]) -> None:
+        self._whole.report(self._start + (self._end - self._start) * done, text)
+
+
+def run_scenario(
+    request: RunRequest,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> RunResult:
+    """Run a scenario and write its folder, whole or not at all.
+
+    Args:
+        request: What to run.
+        progress: Takes reports of progress.
+        cancelled: Asked a few times a second while the scenario computes; true stops the run.
+
+    Raises:
+        LingjingError: Of the families `missing`, `input`, `output`, `scenario`, `interrupted`.
+    """
+    progress = progress or Progress()
+    listed = find(request.scenario)
+    window_of(request)
+    if request.out is not None:
+        check_free(request.out)
+    begun = time.perf_counter()
+    progress.report(0.0, both("progress.load"))
+    inputs = load_inputs(request)
+    loaded = time.perf_counter() - begun
+    return run_inputs(
+        request, listed, inputs, progress=progress, cancelled=cancelled, loaded_s=loaded
+    )
+
+
+def run_inputs(
+    request: RunRequest,
+    listed: Listed,
+    inputs: RunInputs,
+    *,
+    progress: Progress,
+    cancelled: Callable[[], bool] = lambda: False,
+    loaded_s: float = 0.0,
+) -> RunResult:
+    """Run a scenario on inputs that are already loaded; see `run_scenario`."""
+    manifest = listed.manifest
+    if manifest is None:
+        raise LingjingError("scenario.no-manifest", package=listed.value)
+    zone = zone_of(request, inputs.twin)
+    begun = time.perf_counter()
+    progress.report(0.05, both("progress.guest"))
+    answer = ask_guest(
+        manifest,
+        inputs.twin,
+        inputs.outlook,
+        seed=request.seed,
+        time_limit_s=request.time_limit_s or manifest.time_limit_s,
+        progress=_Part(progress, 0.05, 0.85),
+        cancelled=cancelled,
+    )
+    answered = time.perf_counter()
+    progress.report(0.85, both("progress.check"))
+    content = checked_content(request, listed, manifest, inputs, answer, zone)
+    checked = time.perf_counter()
+    progress.report(0.9, both("progress.write"))
+    try:
+        folder, summary, record = _write(request, listed, inputs, content, answer, {
+            "load_s": loaded_s,
+            "guest_s": answered - begun,
+            **{f"guest_{name}": seconds for name, seconds in answer.timings.items()},
+            "check_and_rank_s": checked - answered,
+        })  # fmt: skip
+    except KeyboardInterrupt:
+        raise LingjingError("run.interrupted") from None
+    progress.report(1.0, both("progress.write"))
+    return RunResult(folder, content.run_id, summary, record)
+
+
+def window_of(request: RunRequest) -> Window:
+    """The window asked for.
+
+    Raises:
+        LingjingError: `run.bad-window`.
+    """
+    if not 1 <= request.hours <= LONGEST_HOURS:
+        raise LingjingError("run.bad-window", detail=f"{request.hours} h", longest=LONGEST_HOURS)
+    try:
+        return Window(request.start.astimezone(UTC), request.hours)
+    except ValueError as error:
+        raise LingjingError("run.bad-window", detail=str(error), longest=LONGEST_HOURS) from None
+
+
+def zone_of(request: RunRequest, twin: Snapshot) -> ZoneInfo:
+    """Zone of local times: as asked, else the district's, else Shanghai's.
+
+    Raises:
+        LingjingError: `run.bad-zone`.
+    """
+    name = str(request.zone or twin.district.settings.get("time_zone") or LOCAL_ZONE.key)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise LingjingError("run.bad-zone", zone=name) from None
+
+
+def load_inputs(request: RunRequest) -> RunInputs:
+    """Read the district and the weather of a run, and hash them.
+
+    Raises:
+        LingjingError: What the store, the weather readers and `prepare_outlook` raise.
+    """
+    window = window_of(request)
+    store = open_store(request.data_dir)
+    try:
+        twin = snapshot_of(store.twin(request.district))
+        sources = tuple(store.sources(request.district))
+    finally:
+        store.close()
+    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
+    weather = load_weather(
+        request.data_dir, request.weather, window=span, **request.weather_options
+    )
+    longitude, latitude = twin.district.centre
+    outlook = prepare_outlook(
+        weather,
+        window,
+        members=request.members,
+        seed=request.seed,
+        longitude_deg=longitude,
+        latitude_deg=latitude,
+        spin_up_hours=SPIN_UP_HOURS,
+    )
+    stable = [
+        {key: value for key, value in item.items() if key != "imported_at"}
+        for item in records.source_facts(sources)
+    ]
+    return RunInputs(
+        twin=twin,
+        sources=sources,
+        outlook=outlook,
+        weather_provenance=weather.provenance,
+        weather_sha256=hash_weather(weather),
+        district_sha256=hash_district(twin, stable),
+    )
+
+
+def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
+    """A name for the run, made from its inputs alone."""
+    window = inputs.outlook.window
+    facts = (
+        request.scenario,
+        inputs.district_sha256,
+        inputs.weather_sha256,
+        format_instant(window.start),
+        window.hours,
+        inputs.outlook.members,
+        request.seed,
+    )
+    short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
+    return f"{request.scenario}-{request.district}-{window.start:%Y%m%dT%HZ}-{short}"
+
+
+def checked_content(
+    request: RunRequest,
+    listed: Listed,
+    manifest: Manifest,
+    inputs: RunInputs,
+    answer: GuestAnswer,
+    zone: ZoneInfo,
+) -> RunContent:
+    """A guest's answer, held to its promises, with its work in order."""
+    hours = inputs.outlook.window.hours
+    narrowed = inputs.twin.only(manifest.kinds)
+    check_alarm(manifest, answer.alarm)
+    check_foreseen(manifest, narrowed, answer.foreseen, hours)
+    check_works(manifest, inputs.twin, answer.works, hours)
+    policy = RankingPolicy.from_settings(inputs.twin.district.settings)
+    return RunContent(
+        run_id=run_id_of(request, inputs),
+        manifest=manifest,
+        version=listed.version,
+        twin=inputs.twin,
+        sources=inputs.sources,
+        outlook=inputs.outlook,
+        weather_provenance=inputs.weather_provenance,
+        alarm=answer.alarm,
+        foreseen=answer.foreseen,
+        plan=rank(answer.works, policy),
+        zone=zone,
+    )
+
+
+def _write(
+    request: RunRequest,
+    listed: Listed,
+    inputs: RunInputs,
+    content: RunContent,
+    answer: GuestAnswer,
+    timings: dict[str, float],
+) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    folder = request.out or free_folder(request.data_dir / RUNS, content.run_id)
+    begun = time.perf_counter()
+    with new_folder(folder) as hidden, writing(folder):
+        summary = write_outputs(content, hidden)
+        timings["write_s"] = time.perf_counter() - begun
+        timings["guest_peak_memory_MB"] = answer.peak_memory_mb
+        rounded = {name: round(value, 3) for name, value in timings.items()}
+        record = records.write_record(
+            hidden, record_facts(request, listed, inputs, content) | {"timings": rounded}
+        )
+    return folder.absolute(), summary, record
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """The folder of that name, or with the next free number behind it."""
+    folder, number = parent / name, 2
+    while folder.exists():
+        folder, number = parent / f"{name}-{number}", number + 1
+    return folder
+
+
+def record_facts(
+    request: RunRequest, listed: Listed, inputs: RunInputs, content: RunContent
+) -> dict[str, Any]:
+    """What `run.json` says before the outputs are there."""
+    manifest, district = content.manifest, content.twin.district
+    return {
+        "run": content.run_id,
+        "synthetic": content.synthetic,
+        "labels": [dict(text) for text in content.labels],
+        "attribution": list(content.attribution),
+        "request": {
+            "scenario": request.scenario,
+            "data_dir": str(request.data_dir.absolute()),
+            "district": request.district,
+            "weather": request.weather,
+            "weather_options": {key: str(value) if isinstance(value, ZoneInfo) else value
+                                for key, value in sorted(request.weather_options.items())},
+            "start": format_instant(request.start),
+            "hours": request.hours,
+            "members": request.members,
+            "seed": request.seed,
+            "zone": content.zone.key,
+            "time_limit_s": request.time_limit_s,
+        },
+        "scenario": {
+            "id": manifest.id,
+            "api": manifest.api,
+            "distribution": listed.distribution,
+            "version": listed.version,
+            "sha256": records.guest_code(manifest),
+        },
+        "inputs": {
+            "weather": {
+                "name": content.outlook.weather,
+                "sha256": inputs.weather_sha256,
+                "provenance": msgspec.to_builtins(inputs.weather_provenance),
+                "methods": dict(sorted(content.outlook.methods.items())),
+                "notes": list(content.outlook.notes),
+                "attribution": content.outlook.attribution,
+                "synthetic": content.outlook.synthetic,
+            },
+            "district": {
+                "name": district.name,
+                "pack": district.pack,
+                "sha256": inputs.district_sha256,
+                "settings_sha256": hashlib.sha256(
+                    msgspec.json.encode(district.settings, order="deterministic")
+                ).hexdigest(),
+                "synthetic": district.synthetic,
+                "sources": records.source_facts(content.sources),
+            },
+        },
+        "settings": {
+            "spin_up_hours": content.outlook.spin_up_hours,
+            "members": content.outlook.members,
+            "ranking": msgspec.to_builtins(RankingPolicy.from_settings(district.settings)),
+        },
+        "code_sha256": records.own_code(),
+        "versions": records.versions(),
+        "platform": records.platform_facts(),
+    }  # fmt: skip

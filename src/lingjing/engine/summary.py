@@ -1,0 +1,367 @@
+"""The summary in words, for whoever is on duty: zh-CN first, then en, from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from lingjing.engine.run_content import MESSAGES, RunContent
+from lingjing.engine.summary_facts import Facts
+from lingjing.sdk import quantity
+from lingjing.vocabulary import (
+    LOCALES,
+    Catalogue,
+    Locale,
+    catalogue,
+    kinds,
+    parse_instant,
+    quantities,
+)
+
+WORK_SHOWN = 8
+SUB_DISTRICTS_SHOWN = 6
+RULES_SHOWN = 5
+MARKERS: dict[Locale, str] = {"zh-CN": "<!-- zh-CN -->", "en": "<!-- en -->"}
+
+
+class Wording:
+    """Says the facts of one run in one language."""
+
+    def __init__(self, content: RunContent, facts: Facts, locale: Locale) -> None:
+        self.content = content
+        self.facts = facts
+        self.locale = locale
+        self._texts: Catalogue = catalogue(MESSAGES)
+
+    def text(self, key: str, **values: object) -> str:
+        """A message of the catalogue."""
+        return self._texts.text(f"summary.{key}", self.locale, **values)
+
+    def word(self, section: str, name: str) -> str:
+        """The word for a code, or the code itself where the catalogue has none."""
+        return self._texts.texts[self.locale].get(f"{section}.{name}", name)
+
+    def time(self, instant: str | datetime) -> str:
+        """Local time to the hour, for people."""
+        moment = parse_instant(instant) if isinstance(instant, str) else instant
+        local = moment.astimezone(self.content.zone)
+        month = self._texts.text(f"month.{local.month}", self.locale)
+        return self.text("time", month=month, day=local.day, hour=f"{local.hour:02d}")
+
+    def kind(self, name: str) -> str:
+        """Title of a kind."""
+        found = kinds()[name]
+        return found.title_zh if self.locale == "zh-CN" else found.title_en.lower()
+
+    def quantity(self, name: str) -> str:
+        """Title of a quantity."""
+        found = quantities()[name]
+        return found.title_zh if self.locale == "zh-CN" else found.title_en.lower()
+
+    def percent(self, share: float) -> str:
+        """A probability for people: never a false 0 or 100."""
+        if 0 < share < 0.01:
+            return "<1%"
+        if 0.99 < share < 1:
+            return ">99%"
+        return f"{share * 100:.0f}%"
+
+    def count(self, value: float) -> str:
+        """A number rounded to what it is worth: two or three figures."""
+        if value == 0:
+            return "0"
+        if value < 1:
+            return self.text("less-than-one")
+        if value < 100:
+            return f"{value:.0f}"
+        step = 10 ** (len(str(int(value))) - 2 if value < 1000 else len(str(int(value))) - 3)
+        return f"{round(value / step) * step:,.0f}"
+
+    def degrees(self, value: float) -> str:
+        """A temperature to a tenth, with a true minus sign."""
+        return f"{value + 0.0:.1f}".replace("-0.0", "0.0").replace("-", "−") + " °C"
+
+    def name(self, titles: dict[str, str]) -> str:
+        """The title in this language."""
+        return titles[self.locale]
+
+    def place(self, text: str) -> str:
+        """A place, or words for an unknown one."""
+        return text or self.text("somewhere")
+
+
+def headline(wording: Wording) -> str:
+    """The whole run in two sentences: what first, where, when, how surely, how much."""
+    facts = wording.facts
+    if facts["alarm"] is None:
+        return wording.text("headline-asleep", hours=facts["window"]["hours"])
+    first = facts["first"]
+    if first is None:
+        return wording.text("headline-nothing", hours=facts["window"]["hours"])
+    struck = first["first"]
+    key = "headline-likely" if struck["probability"] >= 0.5 else "headline-possible"
+    sentence = wording.text(
+        key,
+        place=wording.place(struck["place"]),
+        kind=wording.kind(first["kind"]),
+        hazard=wording.quantity(first["quantity"]),
+        median=wording.time(struck["median"]),
+        early=wording.time(struck["early"]),
+        late=wording.time(struck["late"]),
+        probability=wording.percent(struck["probability"]),
+    )
+    counts = wording.text("list-separator").join(
+        wording.text(
+            "count",
+            hazard=wording.quantity(item["quantity"]),
+            kind=wording.kind(item["kind"]),
+            expected=wording.count(item["expected"]),
+        )
+        for item in sorted(facts["hazards"], key=lambda item: -item["expected"])[:3]
+        if item["expected"] >= 0.5
+    )
+    if counts:
+        sentence += wording.text("headline-counts", hours=facts["window"]["hours"], counts=counts)
+    return sentence
+
+
+def words(content: RunContent, facts: Facts, locale: Locale) -> str:
+    """The summary in one language, as Markdown."""
+    wording = Wording(content, facts, locale)
+    blocks = [
+        *_opening(wording),
+        *_hazards(wording),
+        *_sub_districts(wording),
+        *_work(wording),
+        *_uncertainty(wording),
+        *_quality(wording),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def summary_document(content: RunContent, facts: Facts) -> str:
+    """Both languages in one Markdown file, each behind its marker."""
+    return "\n".join(f"{MARKERS[locale]}\n{words(content, facts, locale)}" for locale in LOCALES)
+
+
+def part_of(document: str, locale: Locale) -> str:
+    """One language's part of a summary document."""
+    _, _, rest = document.partition(MARKERS[locale])
+    for marker in MARKERS.values():
+        rest = rest.partition(marker)[0]
+    return rest.strip() + "\n"
+
+
+def _opening(wording: Wording) -> Iterable[str]:
+    facts = wording.facts
+    window = facts["window"]
+    yield "# " + wording.text(
+        "title",
+        district=wording.name(facts["district"]["title"]),
+        scenario=wording.name(facts["scenario"]["title"]),
+    )
+    for label in facts["labels"]:
+        yield f"> **{wording.name(label)}**"
+    yield wording.text(
+        "window",
+        start=wording.time(window["start"]),
+        end=wording.time(window["end"]),
+        hours=window["hours"],
+        zone=window["zone"],
+    )
+    yield f"**{headline(wording)}**"
+    if facts["alarm"] is not None:
+        level = wording.word("alarm", facts["alarm"]["level"])
+        yield wording.text("alarm", level=level, text=wording.name(facts["alarm"]["text"]))
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _hazards(wording: Wording) -> Iterable[str]:
+    struck = [item for item in wording.facts["hazards"] if item["first"] is not None]
+    if not struck:
+        return
+    yield "## " + wording.text("hazards-title")
+    head = [
+        wording.text(f"hazards-{name}")
+        for name in ("what", "expected", "homes", "where", "when", "chance")
+    ]
+    rows = []
+    for item in sorted(struck, key=lambda item: (item["first"]["median"], item["kind"])):
+        first = item["first"]
+        rows.append(
+            [
+                wording.text(
+                    "hazard-of",
+                    kind=wording.kind(item["kind"]),
+                    hazard=wording.quantity(item["quantity"]),
+                ),
+                wording.text(
+                    "of-all", expected=wording.count(item["expected"]), all=f"{item['assets']:,}"
+                ),
+                wording.count(item["expected_households"]) if item["expected_households"] else "—",
+                wording.place(first["place"]),
+                wording.text(
+                    "when",
+                    median=wording.time(first["median"]),
+                    early=wording.time(first["early"]),
+                    late=wording.time(first["late"]),
+                ),
+                wording.percent(first["probability"]),
+            ]
+        )
+    yield _table(head, rows)
+    yield wording.text("hazards-note")
+
+
+def _sub_districts(wording: Wording) -> Iterable[str]:
+    found = [item for item in wording.facts["sub_districts"] if item["name"]]
+    found = [item for item in found if sum(part["count"] for part in item["expected"]) >= 0.5]
+    if len(found) < 2:
+        return
+    yield "## " + wording.text("areas-title")
+    head = [wording.text(f"areas-{name}") for name in ("name", "homes", "when", "what")]
+    rows = []
+    for item in found[:SUB_DISTRICTS_SHOWN]:
+        parts = sorted(item["expected"], key=lambda part: -part["count"])
+        rows.append(
+            [
+                item["name"],
+                wording.count(item["expected_households"]),
+                wording.time(item["first"]) if item["first"] else "—",
+                wording.text("list-separator").join(
+                    wording.text(
+                        "count",
+                        hazard=wording.quantity(part["quantity"]),
+                        kind=wording.kind(part["kind"]),
+                        expected=wording.count(part["count"]),
+                    )
+                    for part in parts[:3]
+                    if part["count"] >= 0.5
+                ),
+            ]
+        )
+    yield _table(head, rows)
+    if len(found) > SUB_DISTRICTS_SHOWN:
+        yield wording.text("areas-more", count=len(found) - SUB_DISTRICTS_SHOWN)
+
+
+def _work(wording: Wording) -> Iterable[str]:
+    work = wording.facts["work"]
+    yield "## " + wording.text("work-title")
+    if not work["jobs"]:
+        yield wording.text("work-none")
+        return
+    yield wording.text(
+        "work-total", jobs=f"{work['jobs']:,}", crew_hours=wording.count(work["crew_hours"])
+    )
+    lines = [_job(wording, row) for row in work["top"][:WORK_SHOWN]]
+    yield "\n".join(lines)
+    parts = [
+        wording.text(
+            "owner-jobs",
+            owner=wording.word("owner", item["owner"]),
+            jobs=f"{item['jobs']:,}",
+            crew_hours=wording.count(item["crew_hours"]),
+        )
+        for item in work["by_owner"]
+    ]
+    yield wording.text("owners", parts=wording.text("list-separator").join(parts))
+    if work["material"]:
+        amounts = [
+            wording.text(
+                "amount",
+                amount=wording.count(item["amount"]),
+                unit=wording.word("unit", item["unit"].replace(" ", "_")),
+            )
+            for item in work["material"]
+        ]
+        yield wording.text("material", parts=wording.text("list-separator").join(amounts))
+
+
+def _job(wording: Wording, row: dict[str, Any]) -> str:
+    early = row["onset_early"]
+    when = wording.text("before", early=wording.time(early)) if early else ""
+    owner = wording.text("owner", owner=wording.word("owner", row["owner"]))
+    title, reason = wording.name(row["title"]), wording.name(row["reason"])
+    return f"{row['rank']}. **{title}** {when}{owner}  \n   {reason}"
+
+
+def _uncertainty(wording: Wording) -> Iterable[str]:
+    weather = wording.facts["weather"]
+    yield "## " + wording.text("uncertainty-title")
+    lowest = weather["air_minimum_degC"]
+    key = "air-members" if weather["members"] > 1 else "air-single"
+    yield wording.text(
+        key,
+        members=weather["members"],
+        p10=wording.degrees(lowest["p10"]),
+        p50=wording.degrees(lowest["p50"]),
+        p90=wording.degrees(lowest["p90"]),
+        time=wording.time(weather["air_minimum_at"]),
+    )
+    for item in wording.facts["coldest"]:
+        yield "- " + wording.text(
+            "coldest",
+            what=wording.quantity(item["quantity"]),
+            kind=wording.kind(item["kind"]),
+            place=wording.place(item["place"]),
+            p10=wording.degrees(item["p10"]),
+            p50=wording.degrees(item["p50"]),
+            p90=wording.degrees(item["p90"]),
+        )
+    for remark in wording.facts["remarks"]:
+        yield "- " + wording.name(remark)
+
+
+def _quality(wording: Wording) -> Iterable[str]:
+    facts = wording.facts
+    quality, weather = facts["quality"], facts["weather"]
+    yield "## " + wording.text("quality-title")
+    total = sum(quality["values_by_provenance"].values())
+    lines = []
+    if total:
+        shares = [
+            f"{wording.word('provenance', kind)} {wording.percent(count / total)}"
+            for kind, count in quality["values_by_provenance"].items()
+        ]
+        lines.append(wording.text("values", shares=wording.text("list-separator").join(shares)))
+    lines += [_rule(wording, rule) for rule in quality["rules"][:RULES_SHOWN]]
+    if quality["observed_to"]:
+        lines.append(
+            wording.text(
+                "observed", start=quality["observed_from"][:10], end=quality["observed_to"][:10]
+            )
+        )
+    methods: dict[str, list[str]] = {}
+    for name, method in weather["methods"].items():
+        sign = quantity(name)
+        title = sign.title_zh if wording.locale == "zh-CN" else sign.title_en.lower()
+        methods.setdefault(method, []).append(title)
+    parts = [
+        f"{wording.text('list-separator').join(names)}: {wording.word('method', method)}"
+        for method, names in sorted(methods.items())
+    ]
+    lines.append(wording.text("weather", name=weather["name"], parts="; ".join(parts)))
+    lines += [wording.text("note", note=note) for note in weather["notes"]]
+    lines.append(wording.text("attribution", parts="; ".join(facts["attribution"])))
+    lines.append(wording.text("run", run=facts["run"], version=facts["scenario"]["version"]))
+    yield "\n".join(f"- {line}" for line in lines)
+
+
+def _rule(wording: Wording, rule: dict[str, Any]) -> str:
+    key = "rule" if rule["confidence"] is None else "rule-confidence"
+    return wording.text(
+        key,
+        rule=rule["rule"] or rule["source"],
+        values=f"{rule['values']:,}",
+        confidence=wording.percent(rule["confidence"] or 0.0),
+    )
