@@ -242,7 +242,13 @@ def _decode_file(path: Path) -> WeatherTable:
         metadata = msgspec.json.decode((content.schema.metadata or {})[_KEY], type=_Metadata)
         by_column = {quantity(name).column: name for name in metadata.methods}
         members = metadata.members
-        seconds = content["time"].cast(pa.int64()).to_numpy().reshape(members, -1)
+        seconds = (
+            content["time"]
+            .cast(pa.timestamp("s", tz="UTC"))
+            .cast(pa.int64())
+            .to_numpy()
+            .reshape(members, -1)
+        )
         columns = {
             by_column[column]: content[column].to_numpy().reshape(members, -1)
             for column in content.column_names
