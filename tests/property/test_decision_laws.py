@@ -77,9 +77,7 @@ def test_higher_probability_never_ranks_lower_all_else_equal(
 
 @settings(max_examples=80, deadline=None)
 @given(LISTS.filter(bool), st.data())
-def test_higher_probability_alone_never_ranks_lower(
-    items: list[Work], data: st.DataObject
-) -> None:
+def test_higher_probability_alone_never_ranks_lower(items: list[Work], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(items) - 1))
     changed = replace(items[index], probability=data.draw(st.floats(items[index].probability, 1)))
     after = order([*items[:index], changed, *items[index + 1 :]]).index(changed.id)

@@ -1,0 +1,79 @@
+"""Collect outcomes block by block, so that memory follows the block and not the district."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingjing.sdk import Outcome, catalogue, ensemble
+from lingjing.vocabulary import LOCAL_ZONE, format_local, instant_of
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Extreme = Literal["lowest", "highest"]
+Report = Callable[[float], None]
+
+BUDGET_BYTES = 192 * 2**20
+"""Memory for the histories of one block; the results do not depend on it."""
+
+MESSAGES = catalogue("lingjing.scenarios.coldwave")
+
+
+def local_hours(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    """Local hour of the day of each instant [hours]."""
+    return np.array([instant_of(time).astimezone(LOCAL_ZONE).hour for time in times])
+
+
+def local_text(time: np.datetime64) -> str:
+    """An instant for people, local time."""
+    return format_local(instant_of(time))
+
+
+class Collector:
+    """Gathers the outcomes of one kind over blocks of situations."""
+
+    def __init__(
+        self, kind: str, assets: NDArray[np.object_], situation: NDArray[np.int32]
+    ) -> None:
+        self._kind = kind
+        self._assets = assets
+        self._situation = situation
+        self._parts: dict[str, list[dict[str, Floats]]] = {}
+
+    def state(self, quantity: str, values: Floats, extreme: Extreme) -> None:
+        """Add a state [block, members, hours] by its extreme within the window and its fan."""
+        peak = values.min(axis=2) if extreme == "lowest" else values.max(axis=2)
+        part = {"levels": ensemble.percentiles(peak), "fan": ensemble.percentiles(values)}
+        self._parts.setdefault(quantity, []).append(part)
+
+    def event(self, quantity: str, holds: Flags) -> None:
+        """Add an event by the hours at which it holds [block, members, hours]."""
+        self._event(quantity, ensemble.first_hours(holds), ensemble.probability(holds))
+
+    def event_at(self, quantity: str, onset_hours: Floats, hours: int) -> None:
+        """Add an event that stays, by its onset [block, members], NaN where it never comes."""
+        self._event(quantity, onset_hours, ensemble.since(onset_hours, hours))
+
+    def _event(self, quantity: str, onset_hours: Floats, hourly: Floats) -> None:
+        part = {
+            "probability": ensemble.probability(np.isfinite(onset_hours)),
+            "onset_hours": ensemble.onset_percentiles(onset_hours),
+            "hourly": hourly,
+        }
+        self._parts.setdefault(quantity, []).append(part)
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """One outcome a quantity, in the order they were first added."""
+        return tuple(
+            Outcome(
+                quantity,
+                self._kind,
+                self._assets,
+                self._situation,
+                **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+            )
+            for quantity, parts in self._parts.items()
+        )

@@ -1,0 +1,174 @@
+"""Roads: surface temperature, water, ice, snow and frost, and when they make a road slippery."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingjing.physics.brine import salt_dose_g_m2
+from lingjing.physics.materials import ROAD_MATERIAL_OF_SURFACE
+from lingjing.physics.road import (
+    RoadColumns,
+    RoadForcing,
+    RoadHistory,
+    RoadParameters,
+    simulate_roads,
+)
+from lingjing.scenarios.coldwave.blocks import BUDGET_BYTES, Collector, Floats, Report, local_hours
+from lingjing.scenarios.coldwave.settings import ColdwaveSettings, Numbers
+from lingjing.scenarios.coldwave.situations import Situations, distinguish
+from lingjing.sdk import Outcome, Outlook, TwinView, ensemble
+
+SLIPPERY_MM: Final = 0.1
+"""Ice, snow and frost together, as water, from which a surface below 0 °C is called slippery."""
+
+LEAST_DOSE_G_M2: Final = 8.0  # what a spreader lays at least (Scottish network, frost)
+MOST_DOSE_G_M2: Final = 40.0  # two passes of 20; beyond that the road is ploughed first
+
+SURFACES: Final = tuple(ROAD_MATERIAL_OF_SURFACE)
+
+SKY_VIEW_STREET: Final = 0.7  # a street between mid-rise houses
+SKY_VIEW_OPEN: Final = 1.0  # a bridge or ramp
+DECK_THICKNESS_M: Final = 0.45  # the deck of METRo
+
+# Traffic by local hour, relative: low at night, two peaks; an assumption of ours.
+TRAFFIC_BY_HOUR: Final = np.concatenate(
+    [
+        [0.25, 0.18, 0.15, 0.15, 0.2, 0.4, 0.9, 1.5, 1.8, 1.6, 1.4, 1.3],
+        [1.25, 1.3, 1.35, 1.4, 1.5, 1.75, 1.7, 1.3, 1.0, 0.8, 0.55, 0.37],
+    ]
+)
+
+STEPS: Final = {
+    "bridge": 1.0,
+    "surface": 1.0,
+    "sky_view_factor": 0.05,
+    "log_traffic": 0.25,  # traffic on a logarithmic scale, four steps a decade
+}
+
+
+def open_roads(view: TwinView) -> NDArray[np.bool_]:
+    """Segments under the sky [n]: tunnels get no rain, snow or sky, and are left out."""
+    return ~view.flag("tunnel")
+
+
+def by_class(view: TwinView, name: str, table: Numbers) -> NDArray[np.float64]:
+    """A quantity of each segment [n], by its road class where the map knows none."""
+    classes = view.text("road_class", "other")
+    assumed = np.array([table[item] for item in classes], dtype=np.float64)
+    known = view.number(name)
+    return np.where(np.isnan(known), assumed, known)
+
+
+def situations_of_roads(view: TwinView, settings: ColdwaveSettings) -> Situations:
+    """Distinct segments under the sky."""
+    traffic = by_class(view, "traffic_volume", settings.traffic_per_day)
+    raised = view.flag("bridge") | view.flag("ramp")
+    surface = np.array([SURFACES.index(item) for item in view.text("surface", "asphalt")])
+    sky = view.number("sky_view_factor")
+    sky = np.where(np.isnan(sky), np.where(raised, SKY_VIEW_OPEN, SKY_VIEW_STREET), sky)
+    parameters = {
+        "bridge": raised.astype(np.float64),
+        "surface": surface.astype(np.float64),
+        "sky_view_factor": sky,
+        "log_traffic": np.log10(np.maximum(traffic, 1.0)),
+    }
+    kept = open_roads(view)
+    return distinguish({name: values[kept] for name, values in parameters.items()}, STEPS)
+
+
+def foresee_roads(
+    view: TwinView,
+    settings: ColdwaveSettings,
+    outlook: Outlook,
+    *,
+    rng: np.random.Generator,
+    report: Report,
+    budget_bytes: int = BUDGET_BYTES,
+) -> tuple[Outcome, ...]:
+    """All outcomes of the district's roads under the sky.
+
+    Args:
+        view: Road segments.
+        settings: The district's, for what the map does not know.
+        outlook: Complete forcings with their spin-up.
+        rng: Draws the physics' uncertain parameters, one set a member.
+        report: Takes the finished share.
+        budget_bytes: Memory for one block; no influence on the results.
+    """
+    kept = open_roads(view)
+    if not bool(kept.any()):
+        return ()
+    situations = situations_of_roads(view, settings)
+    parameters = RoadParameters.sampled(outlook.members, rng)
+    forcing = _forcing(outlook)
+    collector = Collector("RoadSegment", view.ids[kept], situations.index)
+    rows = ensemble.rows_per_block(outlook.members, outlook.window.hours + 1, 8, budget_bytes)
+    for start in range(0, len(situations), rows):
+        stop = min(start + rows, len(situations))
+        columns = _columns(situations.block(start, stop))
+        history = simulate_roads(columns, forcing, parameters, first_output=outlook.spin_up_hours)
+        _collect(collector, history)
+        report(stop / len(situations))
+    return collector.outcomes()
+
+
+def _columns(block: dict[str, NDArray[np.float64]]) -> RoadColumns:
+    count = block["bridge"].size
+    return RoadColumns(
+        bridge=block["bridge"] > 0.5,
+        surface_material=np.array(
+            [ROAD_MATERIAL_OF_SURFACE[SURFACES[int(item)]] for item in block["surface"]]
+        ),
+        sky_view_factor=block["sky_view_factor"],
+        traffic_per_day=np.where(block["log_traffic"] > 0, 10 ** block["log_traffic"], 0.0),
+        deck_thickness_m=np.full(count, DECK_THICKNESS_M),
+    )
+
+
+def _forcing(outlook: Outlook) -> RoadForcing:
+    given = outlook.forcings
+    return RoadForcing(
+        air_temperature_C=given["air_temperature"],
+        dew_point_C=given["dew_point"],
+        wind_speed_m_s=given["wind_speed"],
+        shortwave_down_W_m2=_at_instants(given["shortwave_down"]),
+        longwave_down_W_m2=_at_instants(given["longwave_down"]),
+        precipitation_mm_h=given["precipitation"],
+        traffic_profile=(TRAFFIC_BY_HOUR / TRAFFIC_BY_HOUR.sum())[local_hours(outlook.times)],
+    )
+
+
+def _at_instants(means: Floats) -> Floats:
+    """Radiation at each instant [members, times], from means over the hours that end there."""
+    later = np.concatenate([means[:, 1:], means[:, -1:]], axis=1)
+    middle: Floats = (means + later) / np.float32(2.0)
+    return middle
+
+
+def _collect(collector: Collector, history: RoadHistory) -> None:
+    surface = history.surface_temperature_C
+    solid = history.ice_mm + history.snow_mm + history.frost_mm
+    collector.state("road_surface_temperature", surface, "lowest")
+    collector.state("road_water", history.water_mm, "highest")
+    collector.state("road_ice", history.ice_mm, "highest")
+    collector.state("road_snow", history.snow_mm, "highest")
+    collector.state("road_frost", history.frost_mm, "highest")
+    collector.state("salt_dose", _dose(surface, history.water_mm + solid), "highest")
+    collector.event("road_below_zero", surface < 0.0)
+    collector.event("road_slippery", (solid > SLIPPERY_MM) & (surface < 0.0))
+
+
+def _dose(surface_temperature_C: Floats, film_mm: Floats) -> Floats:
+    """Salt that keeps the film liquid [g/m²], between what a spreader lays least and most.
+
+    The dose is proportional to the film, so it is looked up for 1 mm on a grid of temperatures.
+    """
+    grid = np.arange(-21.0, 0.01, 0.05)
+    for_one_mm = salt_dose_g_m2(grid, 1.0)
+    dose = film_mm * np.interp(surface_temperature_C, grid, for_one_mm).astype(np.float32)
+    needed = (surface_temperature_C < 0.0) & (film_mm > SLIPPERY_MM)
+    spread: Floats = np.where(needed, np.clip(dose, LEAST_DOSE_G_M2, MOST_DOSE_G_M2), 0.0)
+    return spread.astype(np.float32)
