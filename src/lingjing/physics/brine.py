@@ -11,7 +11,6 @@ from lingjing.physics.arrays import FloatArray, Numbers, floats
 from lingjing.vocabulary import LingjingError, Place
 
 EUTECTIC_PCT: Final = 23.3
-EUTECTIC_C: Final = -21.1
 
 # Freezing point = -(a c + b c^2 + d c^3), c in mass per cent: least squares through the origin on
 # the values of CoolProp's incompressible NaCl brine at 1, 3, 5, 8, 10, 15, 20 and 23 %.
@@ -43,7 +42,7 @@ def concentration_pct(freezing_point: Numbers) -> FloatArray:
     (about -21 °C), where no amount of NaCl melts ice.
 
     >>> round(float(concentration_pct(-5.0)), 1)
-    8.0
+    7.9
     """
     wanted = floats(freezing_point)
     low = np.zeros_like(wanted)
@@ -71,10 +70,29 @@ def salt_dose_g_m2(road_temperature_C: Numbers, water_film_mm: Numbers) -> Float
         Dose [g/m²]; NaN below about -21 °C.
 
     >>> [round(float(salt_dose_g_m2(-5.0, film)), 1) for film in (0.1, 0.5)]
-    [8.7, 43.4]
+    [8.6, 42.9]
     """
     share = concentration_pct(road_temperature_C)
     return 1000.0 * np.maximum(floats(water_film_mm), 0.0) * share / (100.0 - share)
+
+
+def road_freezing_point_C(salt_g_m2: Numbers, water_film_mm: Numbers) -> FloatArray:
+    """Freezing point of the water on a road that carries salt.
+
+    Args:
+        salt_g_m2: Dry NaCl on the road [g/m²].
+        water_film_mm: Water, or water equivalent of ice, on the road [mm].
+
+    Returns:
+        Freezing point [°C], 0 without salt, the eutectic where salt is in plenty.
+
+    >>> round(float(road_freezing_point_C(10.0, 0.1)), 1)
+    -5.9
+    """
+    salt = np.maximum(floats(salt_g_m2), 0.0)
+    water = 1000.0 * np.maximum(floats(water_film_mm), 0.0)
+    total = salt + water
+    return freezing_point_C(100.0 * salt / np.where(total > 0.0, total, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ WATER_DENSITY: Final = 1000.0  # kg/m3
 ICE_DENSITY: Final = 917.0  # kg/m3
 WATER_HEAT_CAPACITY: Final = 4200.0  # J/kgK
 ICE_HEAT_CAPACITY: Final = 2100.0  # J/kgK
-HEAT_OF_FUSION: Final = 334_000.0  # J/kg
+HEAT_OF_FUSION: Final = 333_600.0  # J/kg
 ICE_CONDUCTIVITY: Final = 2.22  # W/mK
 WATER_CONDUCTIVITY: Final = 0.569  # W/mK
 
@@ -229,9 +229,8 @@ def enthalpy_freezing_front(
             np.where(enthalpy > latent, (enthalpy - latent) / water_capacity, 0.0),
         )
         frozen = np.clip(1.0 - enthalpy / latent, 0.0, 1.0)
-        resistance = (
-            0.5 * spacing_m * (frozen / ICE_CONDUCTIVITY + (1.0 - frozen) / WATER_CONDUCTIVITY)
-        )
+        conductivity = frozen * ICE_CONDUCTIVITY + (1.0 - frozen) * WATER_CONDUCTIVITY
+        resistance = 0.5 * spacing_m / conductivity
         flux = np.zeros(cells + 1)
         flux[1:-1] = (temperature[:-1] - temperature[1:]) / (resistance[:-1] + resistance[1:])
         flux[0] = (surface_C - temperature[0]) / resistance[0]

@@ -139,7 +139,8 @@ def wet_bulb_C(
         )
         low = np.where(excess < 0.0, middle, low)
         high = np.where(excess < 0.0, high, middle)
-    return 0.5 * (low + high)
+    middle_of_both: FloatArray = 0.5 * (low + high)
+    return middle_of_both
 
 
 @numba.njit(cache=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]

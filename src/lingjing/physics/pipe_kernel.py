@@ -11,7 +11,7 @@ from lingjing.physics.film import film
 
 _CW = 1000.0 * 4200.0  # water, J/m3K
 _CI = 917.0 * 2100.0  # ice, J/m3K
-_LATENT = 917.0 * 334_000.0  # J per m3 of ice
+_LATENT = 917.0 * 333_600.0  # J per m3 of ice
 _KI = 2.22  # ice, W/mK
 _HALF_ICE = math.log(2.0) / (4.0 * math.pi * _KI)  # annulus that fills half the bore, mK/W
 _OPEN = 0.98  # ice share under which a plug has come loose from the wall

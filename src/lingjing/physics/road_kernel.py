@@ -12,7 +12,7 @@ from lingjing.physics.humidity import saturation_mixing_ratio
 NODES = 14
 _SIGMA = 5.670374419e-8
 _EVAPORATION = 2.501e6  # J/kg
-_FUSION = 3.34e5
+_FUSION = 3.336e5
 _SUBLIMATION = _EVAPORATION + _FUSION
 _AIR_HEAT = 1005.0  # J/kgK
 _WATER_HEAT = 4200.0
@@ -46,7 +46,7 @@ def exchange(wind: float, air_C: float, surface_C: float) -> float:
     richardson = 9.81 / kelvin * 10.0 * difference / (speed * speed)
     if richardson > 0.0:
         damping = 1.0 / (1.0 + 4.7 * richardson)
-        return density_heat * _NEUTRAL * speed * damping * damping
+        return float(density_heat * _NEUTRAL * speed * damping * damping)
     unstable = 1.0 - 9.4 * richardson / (1.0 + _LOUIS * math.sqrt(-richardson))
     forced = density_heat * _NEUTRAL * speed * unstable
     free_cubed = 3.51 * -difference
@@ -99,7 +99,7 @@ def _shed(store: np.ndarray, drained: float, worn: np.ndarray, packing: float) -
     store[1] = min(store[1], _MOST_SNOW)
     store[2] = min(store[2], _MOST_ICE)
     store[3] = min(store[3], _MOST_FROST)
-    return before - (store[0] + store[1] + store[2] + store[3])
+    return float(before - (store[0] + store[1] + store[2] + store[3]))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]

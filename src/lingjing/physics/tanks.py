@@ -21,7 +21,7 @@ from lingjing.physics.pipe_kernel import relaxed
 from lingjing.physics.sampling import latin_hypercube, triangular
 
 _CW = 1000.0 * 4200.0  # water, J/m3K
-_LATENT = 917.0 * 334_000.0  # J per m3 of ice
+_LATENT = 917.0 * 333_600.0  # J per m3 of ice
 _KI = 2.22  # ice, W/mK
 _SUB_STEPS = 4
 

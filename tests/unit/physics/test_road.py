@@ -1,0 +1,301 @@
+"""The road column: balance, stores, bridges, convergence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numba
+import numpy as np
+import pytest
+
+from lingjing.physics.materials import ROAD_BUILDS, ROAD_MATERIAL_OF_SURFACE
+from lingjing.physics.road import (
+    RoadColumns,
+    RoadForcing,
+    RoadHistory,
+    RoadMaterial,
+    RoadParameters,
+    column_grid,
+    rain_share,
+    simulate_roads,
+)
+from lingjing.physics.road_kernel import exchange
+from lingjing.vocabulary import words
+
+ROAD = RoadColumns(np.array([False]), np.array([0]), 1.0, 0.0, 0.0)
+HOURS = 97
+
+
+def _forcing(hours: int = HOURS, members: int = 1, **given: object) -> RoadForcing:
+    """Four clear winter days without precipitation, unless something else is given."""
+    clock = np.arange(hours) % 24
+    shape = (members, hours)
+    air = 1.0 + 4.0 * np.sin((clock - 9) / 24 * 2 * np.pi)
+    sun = np.clip(450.0 * np.sin((clock - 6.5) / 11 * np.pi), 0.0, None) * (clock < 18)
+    values: dict[str, object] = {
+        "air_temperature_C": np.broadcast_to(air, shape),
+        "dew_point_C": np.full(shape, -6.0),
+        "wind_speed_m_s": np.full(shape, 2.0),
+        "shortwave_down_W_m2": np.broadcast_to(sun, shape),
+        "longwave_down_W_m2": np.full(shape, 250.0),
+        "precipitation_mm_h": np.zeros(shape),
+        "traffic_profile": np.full(hours, 1.0 / 24.0),
+    }
+    return RoadForcing(**(values | given))  # type: ignore[arg-type]
+
+
+def _stormy(members: int = 4) -> RoadForcing:
+    rng = np.random.default_rng(11)
+    shape = (members, HOURS)
+    air = 1.0 + np.cumsum(rng.normal(0, 0.8, shape), axis=1)
+    return _forcing(
+        members=members,
+        air_temperature_C=air,
+        dew_point_C=air - rng.uniform(0, 4, shape),
+        wind_speed_m_s=rng.uniform(0, 12, shape),
+        precipitation_mm_h=np.where(rng.random(shape) < 0.3, rng.uniform(0, 8, shape), 0.0),
+        longwave_down_W_m2=rng.uniform(220, 340, shape),
+    )
+
+
+MANY = RoadColumns(
+    np.array([False, True, False, True, False]),
+    np.array([0, 1, 2, 0, 3]),
+    np.array([1.0, 1.0, 0.5, 0.8, 0.9]),
+    np.array([0.0, 2e3, 1e4, 5e4, 500.0]),
+    np.array([0.0, 0.2, 0.0, 0.6, 0.0]),
+)
+
+
+@pytest.mark.parametrize("step_s", [30.0, 60.0, 300.0])
+def test_energy_and_water_close_in_any_weather(step_s: float) -> None:
+    parameters = RoadParameters.sampled(4, np.random.default_rng(2))
+    history = simulate_roads(MANY, _stormy(), parameters, step_s=step_s)
+    assert history.energy_residual.max() < 1e-9
+    assert np.abs(history.water_residual_mm).max() < 1e-9
+    assert history.snow_mm.max() > 0.5
+    assert history.ice_mm.max() > 0.1
+
+
+def test_a_smaller_step_changes_little_and_less_each_time() -> None:
+    reference = simulate_roads(ROAD, _forcing(), RoadParameters.central(1), step_s=10.0)
+    errors = [
+        np.abs(
+            simulate_roads(
+                ROAD, _forcing(), RoadParameters.central(1), step_s=step
+            ).surface_temperature_C
+            - reference.surface_temperature_C
+        ).max()
+        for step in (300.0, 60.0, 30.0)
+    ]
+    assert errors[0] < 0.3
+    assert errors[1] < 0.06
+    assert errors[2] < 0.5 * errors[1] + 1e-4
+
+
+def test_conduction_meets_the_exact_wave_in_uniform_ground() -> None:
+    """A strongly coupled surface follows the air; the column below must take up the heat that
+    the exact solution for a periodic surface temperature takes."""
+    hours = 24 * 12 + 1
+    clock = np.arange(hours)
+    air = 6.0 * np.sin(2 * np.pi * clock / 24)
+    forcing = _forcing(
+        hours,
+        air_temperature_C=air[None],
+        dew_point_C=np.full((1, hours), -60.0),
+        shortwave_down_W_m2=np.zeros((1, hours)),
+        longwave_down_W_m2=5.670374419e-8 * (273.15 + air[None]) ** 4,
+        wind_speed_m_s=np.full((1, hours), 25.0),  # no effect of stability left
+        deep_temperature_C=np.zeros(1),
+    )
+    gravel = replace(ROAD, surface_material=np.array([RoadMaterial.GRAVEL]))
+    parameters = replace(RoadParameters.central(1), film_factor=np.full(1, 0.5))
+    found = simulate_roads(gravel, forcing, parameters).surface_temperature_C[0, 0, -25:-1]
+    # exact: uniform half-space under a film h: T = A / (1 + b sqrt(i)), b = sqrt(k C w) / h
+    pulse = 2 * np.pi / 86400
+    amplitude = np.abs(np.fft.rfft(found)[1]) / 12
+    film = 0.5 * exchange(25.0, 0.0, 0.0) + 0.95 * 4 * 5.67e-8 * 273.15**3
+    uniform = np.sqrt(0.95 * 2.1e6 * pulse)
+    expected = 6.0 / np.abs(1.0 + uniform * np.exp(0.25j * np.pi) / film)
+    assert amplitude == pytest.approx(expected, rel=0.03)
+
+
+def test_a_clear_calm_night_cools_a_road_below_the_air() -> None:
+    history = simulate_roads(ROAD, _forcing(), RoadParameters.central(1), first_output=48)
+    air = _forcing().air_temperature_C[0, 48:]  # type: ignore[index,call-overload]
+    surface = history.surface_temperature_C[0, 0]
+    night = (np.arange(48, HOURS) % 24) == 5
+    assert (surface[night] < air[night]).all()  # type: ignore[operator]
+    noon = (np.arange(48, HOURS) % 24) == 13
+    assert (surface[noon] > air[noon]).all()  # type: ignore[operator]
+
+
+def test_a_bridge_freezes_before_the_road() -> None:
+    pair = RoadColumns(np.array([False, True]), np.array([0, 0]), 1.0, 0.0, np.array([0.0, 0.25]))
+    air = np.concatenate([np.full(48, 6.0), np.linspace(6.0, -4.0, 49)])[None]
+    forcing = _forcing(
+        air_temperature_C=air,
+        shortwave_down_W_m2=np.zeros((1, HOURS)),
+        longwave_down_W_m2=5.67e-8 * (air + 273.15) ** 4 - 25.0,
+    )
+    surface = simulate_roads(pair, forcing, RoadParameters.central(1)).surface_temperature_C[:, 0]
+    first = [int(np.argmax(row < 0)) for row in surface]
+    assert 0 < first[1] < first[0]
+
+
+def test_walls_and_traffic_keep_a_street_warmer_at_night() -> None:
+    trio = RoadColumns(
+        np.zeros(3), np.zeros(3), np.array([1.0, 0.4, 1.0]), np.array([0.0, 0.0, 1e5]), 0.0
+    )
+    forcing = _forcing(shortwave_down_W_m2=np.zeros((1, HOURS)))
+    last = simulate_roads(trio, forcing, RoadParameters.central(1)).surface_temperature_C[:, 0, -1]
+    assert last[1] > last[0] + 0.5
+    assert last[2] > last[0] + 0.3
+
+
+def _weather_of(air: float, rain: float, hours: int = 49, **given: object) -> RoadForcing:
+    shape = (1, hours)
+    return _forcing(
+        hours,
+        air_temperature_C=np.full(shape, air),
+        dew_point_C=np.full(shape, air),
+        shortwave_down_W_m2=np.zeros(shape),
+        longwave_down_W_m2=np.full(shape, 5.67e-8 * (air + 273.15) ** 4),
+        precipitation_mm_h=np.full(shape, rain),
+        **given,
+    )
+
+
+def test_cold_precipitation_stays_as_snow_and_warm_runs_off() -> None:
+    central = RoadParameters.central(1)
+    cold = simulate_roads(ROAD, _weather_of(-5.0, 1.0), central)
+    assert cold.snow_mm[0, 0, -1] == pytest.approx(48.0, rel=0.02)
+    assert cold.water_mm.max() < 0.01
+    warm = simulate_roads(ROAD, _weather_of(6.0, 1.0), central)
+    assert warm.snow_mm.max() == 0
+    assert 0.5 < warm.water_mm[0, 0, -1] <= 2.0
+
+
+def test_melting_snow_holds_the_road_at_zero_until_it_is_gone() -> None:
+    hours = 97
+    air = np.where(np.arange(hours) < 24, -5.0, 4.0)[None]
+    forcing = _forcing(
+        hours,
+        air_temperature_C=air,
+        dew_point_C=air - 1.0,
+        shortwave_down_W_m2=np.zeros((1, hours)),
+        wind_speed_m_s=np.full((1, hours), 6.0),
+        longwave_down_W_m2=np.full((1, hours), 320.0),
+        precipitation_mm_h=np.where(np.arange(hours) < 20, 0.3, 0.0)[None],
+    )
+    history = simulate_roads(ROAD, forcing, RoadParameters.central(1))
+    snow = history.snow_mm[0, 0]
+    surface = history.surface_temperature_C[0, 0]
+    melting = (snow[:-1] > snow[1:] + 0.01) & (snow[1:] > 0) & (np.arange(hours - 1) > 26)
+    assert melting.sum() > 3
+    assert surface[1:][melting] == pytest.approx(0.0, abs=1e-6)
+    assert snow[-1] == 0
+    assert surface[-1] > 0.5
+
+
+def test_a_wet_road_freezes_to_ice_and_its_heat_delays_the_cold() -> None:
+    hours = 49
+    clock = np.arange(hours)
+    air = np.where(clock < 12, 3.0, -6.0)[None]
+    wet = _forcing(
+        hours,
+        air_temperature_C=air,
+        dew_point_C=air - 0.5,
+        shortwave_down_W_m2=np.zeros((1, hours)),
+        precipitation_mm_h=np.where(clock < 10, 1.0, 0.0)[None],
+    )
+    parameters = replace(RoadParameters.central(1), drainage_per_h=np.zeros(1))
+    history = simulate_roads(ROAD, wet, parameters)
+    assert history.ice_mm[0, 0, -1] > 0.5
+    assert history.water_mm[0, 0, -1] == 0
+    dry = simulate_roads(ROAD, replace(wet, precipitation_mm_h=np.zeros((1, hours))), parameters)
+    crossing = slice(13, 30)
+    warmer = (
+        history.surface_temperature_C[0, 0, crossing] - dry.surface_temperature_C[0, 0, crossing]
+    )
+    assert warmer.max() > 0.3
+
+
+def test_moist_air_lays_frost_on_a_radiating_road_and_dry_air_none() -> None:
+    shape = (1, HOURS)
+    cold = np.full(shape, -3.0)
+    base = _forcing(
+        air_temperature_C=cold,
+        dew_point_C=np.full(shape, -3.5),
+        shortwave_down_W_m2=np.zeros(shape),
+        longwave_down_W_m2=np.full(shape, 210.0),
+    )
+    central = RoadParameters.central(1)
+    assert simulate_roads(ROAD, base, central).frost_mm[0, 0, -1] > 0.05
+    dry = replace(base, dew_point_C=np.full(shape, -25.0))
+    assert simulate_roads(ROAD, dry, central).frost_mm.max() == 0
+
+
+def test_traffic_wears_snow_and_packs_some_to_ice() -> None:
+    busy = replace(ROAD, traffic_per_day=20_000.0)
+    forcing = _weather_of(-5.0, 0.0)
+    fall = np.zeros((1, 49))
+    fall[0, 1:5] = 2.0
+    forcing = replace(forcing, precipitation_mm_h=fall)
+    central = RoadParameters.central(1)
+    quiet, worn = (simulate_roads(road, forcing, central) for road in (ROAD, busy))
+    assert worn.snow_mm[0, 0, -1] < 0.2 * quiet.snow_mm[0, 0, -1]
+    assert worn.ice_mm.max() > 0.1 > quiet.ice_mm.max()
+
+
+def test_stores_stay_under_the_maxima_of_roadsurf() -> None:
+    history = simulate_roads(ROAD, _weather_of(-5.0, 10.0), RoadParameters.central(1))
+    assert history.snow_mm.max() == pytest.approx(100.0)
+    pouring = simulate_roads(ROAD, _weather_of(5.0, 30.0), RoadParameters.central(1))
+    assert pouring.water_mm.max() <= 2.0
+
+
+def test_rain_turns_to_snow_near_one_degree() -> None:
+    shares = rain_share(np.array([-3.0, 0.0, 1.5, 4.0]), 90.0)
+    assert (np.diff(shares) > 0).all()
+    assert shares[0] < 0.01
+    assert shares[-1] > 0.99
+
+
+def test_wind_and_a_warm_surface_raise_the_exchange_and_stability_damps_it() -> None:
+    neutral = exchange(3.0, 0.0, 0.0)
+    assert 5.0 < neutral < 10.0
+    assert exchange(3.0, 0.0, 5.0) > neutral > exchange(3.0, 0.0, -5.0) > 0
+    assert exchange(6.0, 0.0, 0.0) == pytest.approx(2 * neutral)
+    assert exchange(0.0, 0.0, 10.0) > 3.0
+
+
+def test_grids_hold_the_whole_column_once() -> None:
+    for build in ROAD_BUILDS.values():
+        ground = column_grid(build.ground, None)
+        assert 1.9e6 * ground[2, -1] < ground[1].sum() < 2.2e6 * ground[2, -1]
+        deck = column_grid(build.deck, 0.3)
+        assert deck[1].sum() == pytest.approx(2.1e6 * 0.3)
+        assert 1.0 / deck[0, :-1] @ np.ones(13) > 0.3 / 2.3
+        assert deck[0, -1] == 0
+
+
+def test_every_surface_of_the_vocabulary_has_a_material() -> None:
+    assert set(ROAD_MATERIAL_OF_SURFACE) == set(words()["surface"].choices)
+
+
+def test_threads_do_not_change_a_byte_of_the_roads() -> None:
+    parameters = RoadParameters.sampled(4, np.random.default_rng(2))
+    before = numba.get_num_threads()
+
+    def bytes_of() -> list[bytes]:
+        history: RoadHistory = simulate_roads(MANY, _stormy(), parameters, step_s=300.0)
+        return [part.tobytes() for part in vars(history).values()]
+
+    try:
+        numba.set_num_threads(1)
+        one = bytes_of()
+        numba.set_num_threads(min(2, numba.config.NUMBA_NUM_THREADS))
+        assert bytes_of() == one
+    finally:
+        numba.set_num_threads(before)
