@@ -1,0 +1,437 @@
+"""Bringing districts in: a map, a sketch or a fetched map, and the owner's inventories.
+
+Each of these is one transaction of the store: the district is there whole, or as it was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import shapely
+
+from lingjing.engine.district_features import (
+    Outlines,
+    entities_of,
+    plain_report,
+    provenance_counts,
+    shares,
+)
+from lingjing.sdk.contract import Progress
+from lingjing.sources.batches import Batch, Feature
+from lingjing.sources.fetching import Fetcher
+from lingjing.sources.maps import read_inventory, read_map, require_district_content
+from lingjing.sources.overpass import fetch_overpass
+from lingjing.sources.packs import Pack, list_packs, load_pack
+from lingjing.sources.sketch import sketch_district
+from lingjing.sources.stock import describe_buildings, infer_assets, infer_depots
+from lingjing.twin import Bounds, District, Entity, SourceRecord, Store
+from lingjing.twin.checks import check_name
+from lingjing.vocabulary import LOCALES, LingjingError, catalogue, format_instant
+
+INVENTORY_KINDS: Final = frozenset(
+    {"WaterPipe", "Riser", "MeterBox", "WaterTank", "Valve", "Tap", "Depot"}
+)
+"""Kinds that an owner's inventory takes over: what was inferred of them goes."""
+
+MAP, SKETCH, STOCK, INVENTORY = "map", "sketch", "stock", "inventory"
+_CACHE: Final = "cache"
+
+
+@dataclass(frozen=True)
+class DistrictImport:
+    """What an import left.
+
+    Attributes:
+        district: The record as kept.
+        sources: The records of what was imported now, with their reports.
+        counts: Entities of the whole district by kind.
+        replaced: Entities that went because something better came, by source and kind.
+    """
+
+    district: District
+    sources: tuple[SourceRecord, ...]
+    counts: dict[str, int]
+    replaced: dict[str, dict[str, int]]
+
+
+def available_packs() -> list[str]:
+    """Names of the district packs that come with the package."""
+    return list_packs()
+
+
+def import_map(
+    store: Store,
+    path: Path,
+    *,
+    pack: str | Path,
+    name: str | None = None,
+    crs: str | None = None,
+    kind: str | Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    seed: int = 7,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> DistrictImport:
+    """Make a district out of a map, and infer the assets that no inventory knows.
+
+    The map takes the place of an earlier map or sketch of that district. Inventories stay, and
+    nothing is inferred of the kinds they contain.
+
+    Args:
+        store: Where the district is kept.
+        path: See `read_map`.
+        pack: Name or path of the district pack.
+        name: Of the district; the pack's by default.
+        crs, kind, encoding: For files that do not say themselves, see `read_map`.
+        seed: Of the stock model's draws.
+        progress: Told how far it is.
+        now: Time of the import; the clock's by default.
+
+    Raises:
+        LingjingError: `packs.*`, `maps.*`, `twin.*`; the store is as it was.
+    """
+    desk = _Desk(store, load_pack(pack), name, progress, now)
+    desk.tell(0.0, "read")
+    batch = read_map(path, f"map:{_stem(path)}", crs=crs, kind=kind, encoding=encoding)
+    features = list(batch.features)
+    require_district_content(batch.report, str(path))
+    desk.label(synthetic=batch.provenance.synthetic)
+    desk.tell(0.3, "infer")
+    features = Outlines.among(features, batch.provenance).placed(features)
+    buildings = [feature for feature in features if feature.kind == "Building"]
+    described = list(describe_buildings(buildings, desk.pack, seed))
+    rest = [feature for feature in features if feature.kind != "Building"]
+    base = replace(batch, features=[*described, *rest])
+    inferred = [infer_assets(described, desk.pack, seed)]
+    if not any(feature.kind == "Depot" for feature in rest):
+        inferred.append(infer_depots(_bounds_of(features), desk.pack))
+    desk.tell(0.5, "keep")
+    with store.transaction():
+        covered = covered_kinds(desk.sources())
+        desk.clear({MAP, SKETCH, STOCK})
+        desk.take(base, MAP)
+        for number, assets in enumerate(inferred):
+            desk.tell(0.7 + 0.1 * number, "keep")
+            desk.take(_without(assets, covered), STOCK, left_to_inventory=sorted(covered))
+        done = desk.done()
+    desk.tell(1.0, "done")
+    return done
+
+
+def import_inventory(
+    store: Store,
+    district: str,
+    path: Path,
+    *,
+    crs: str | None = None,
+    encoding: str | None = None,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> DistrictImport:
+    """Take in an owner's inventory; it replaces what was inferred of the kinds it contains.
+
+    Reading the same file name again replaces what it gave before. Kinds it no longer contains are
+    inferred again by the next import of the map.
+
+    Args:
+        store: Where the district is kept.
+        district: Name of the district.
+        path, crs, encoding: See `read_inventory`.
+        progress: Told how far it is.
+        now: Time of the import; the clock's by default.
+
+    Raises:
+        LingjingError: `twin.no-district`, `maps.*`, `twin.*`; the store is as it was.
+    """
+    desk = _Desk(store, store.district(district), None, progress, now)
+    desk.tell(0.0, "read")
+    batch = read_inventory(path, f"inventory:{_stem(path)}", crs=crs, encoding=encoding)
+    outlines = Outlines.held(
+        store.twin(district).view("SubDistrict"), district, synthetic=desk.district.synthetic
+    )
+    features = outlines.placed(list(batch.features))
+    covers = sorted({feature.kind for feature in features} & INVENTORY_KINDS)
+    desk.tell(0.4, "keep")
+    with store.transaction():
+        desk.take(replace(batch, features=features), INVENTORY, covers=covers)
+        for source in desk.sources():
+            if source.report.get("role") in {SKETCH, STOCK}:
+                desk.clear_kinds(source.name, covers)
+        done = desk.done()
+    desk.tell(1.0, "done")
+    return done
+
+
+def sketch(
+    store: Store,
+    pack: str | Path,
+    *,
+    scale: float = 1.0,
+    seed: int = 7,
+    name: str | None = None,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> DistrictImport:
+    """Make a synthetic district, labelled so, in place of an earlier sketch.
+
+    Args:
+        store: Where the district is kept.
+        pack: Name or path of the district pack.
+        scale: Size, 1 being that of the real district.
+        seed: Of everything drawn.
+        name: Of the district; the pack's by default.
+        progress: Told how far it is.
+        now: Time of the import; the clock's by default.
+
+    Raises:
+        LingjingError: `twin.real-district` where a real map stands under that name; `packs.*`,
+            `twin.*`; the store is as it was.
+    """
+    desk = _Desk(store, load_pack(pack), name, progress, now, synthetic=True)
+    desk.tell(0.0, "sketch")
+    with store.transaction():
+        held = desk.sources()
+        if any(source.report.get("role") == MAP and not source.synthetic for source in held):
+            raise LingjingError("twin.real-district", name=desk.district.name)
+        covered = covered_kinds(held)
+        desk.clear({MAP, SKETCH, STOCK})
+        batch = sketch_district(desk.pack, scale, seed)
+        desk.take(_without(batch, covered), SKETCH, left_to_inventory=sorted(covered))
+        done = desk.done()
+    desk.tell(1.0, "done")
+    return done
+
+
+def fetch_district(
+    store: Store,
+    data_dir: Path,
+    *,
+    pack: str | Path,
+    bounds: Bounds | None = None,
+    name: str | None = None,
+    seed: int = 7,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+    fetcher: Fetcher | None = None,
+) -> DistrictImport:
+    """Fetch a map from Overpass and make a district out of it.
+
+    Args:
+        store: Where the district is kept.
+        data_dir: The map is kept below its `cache`.
+        pack: Name or path of the district pack.
+        bounds: West, south, east, north [°]; the pack's by default.
+        name, seed, progress, now: As for `import_map`.
+        fetcher: Does the fetching; one with a cache in `data_dir` by default.
+
+    Raises:
+        LingjingError: `fetch.*`, and what `import_map` raises.
+    """
+    content = load_pack(pack)
+    district = name or content.name
+    check_name(district)
+    target = data_dir / _CACHE / f"overpass-{district}.osm"
+    area = bounds or content.content.bounds
+    fetch_overpass(area, target, fetcher=fetcher or Fetcher(data_dir / _CACHE))
+    return import_map(store, target, pack=pack, name=name, seed=seed, progress=progress, now=now)
+
+
+def show_district(store: Store, name: str, *, shares_too: bool = True) -> dict[str, Any]:
+    """A district for people and machines, in plain values.
+
+    Args:
+        store: Where it is kept.
+        name: Of the district.
+        shares_too: Also say how the values are known, which reads the whole district.
+
+    Returns:
+        `name`, `pack`, `title` by locale, `synthetic`, `bounds`, `updated_at`, `counts` by kind;
+        `provenance` (shares of the values by how they are known, `all` and by kind);
+        `attribution` (whom to credit); `dropped` (what the files held and was
+        left out, counts by reason); `sources` (name, role, attribution, licence, sha256,
+        imported_at, synthetic, report).
+
+    Raises:
+        LingjingError: `twin.no-district`.
+    """
+    district = store.district(name)
+    sources = store.sources(name)
+    dropped: dict[str, int] = {}
+    for source in sources:
+        if source.report.get("role") == STOCK:
+            continue  # buildings that were given no assets were not dropped
+        for entry in source.report.get("dropped", ()):
+            dropped[entry["reason"]] = dropped.get(entry["reason"], 0) + entry["count"]
+    shown: dict[str, Any] = {
+        "name": district.name,
+        "pack": district.pack,
+        "title": dict(zip(LOCALES, (district.title_zh, district.title_en), strict=True)),
+        "synthetic": district.synthetic,
+        "bounds": list(district.bounds),
+        "updated_at": district.updated_at,
+        "counts": store.counts(name),
+        "attribution": list(
+            dict.fromkeys(item.attribution for item in sources if item.attribution)
+        ),
+        "dropped": dict(sorted(dropped.items())),
+        "sources": [
+            {
+                "name": source.name,
+                "role": source.report.get("role", ""),
+                "attribution": source.attribution,
+                "licence": source.licence,
+                "sha256": source.sha256,
+                "imported_at": source.imported_at,
+                "synthetic": source.synthetic,
+                "report": source.report,
+            }
+            for source in sources
+        ],
+    }
+    if shares_too:
+        shown["provenance"] = _provenance_shares(store, name)
+    return shown
+
+
+def covered_kinds(sources: Iterable[SourceRecord]) -> frozenset[str]:
+    """Kinds that the owners' inventories among the sources contain."""
+    return frozenset(
+        kind
+        for source in sources
+        if source.report.get("role") == INVENTORY
+        for kind in source.report.get("covers", ())
+    )
+
+
+def _provenance_shares(store: Store, name: str) -> dict[str, dict[str, float]]:
+    twin = store.twin(name)
+    by_kind = {kind: provenance_counts(twin.view(kind)) for kind in twin.kinds()}
+    total: dict[str, int] = {}
+    for counts in by_kind.values():
+        for how, count in counts.items():
+            total[how] = total.get(how, 0) + count
+    return {
+        "all": shares(dict(sorted(total.items()))),
+        **{kind: shares(counts) for kind, counts in by_kind.items()},
+    }
+
+
+class _Desk:
+    """One import: the district it is for, and what has come and gone so far."""
+
+    def __init__(
+        self,
+        store: Store,
+        content: Pack | District,
+        name: str | None,
+        progress: Progress | None,
+        now: datetime | None,
+        *,
+        synthetic: bool = False,
+    ) -> None:
+        self._store = store
+        self._progress = progress or Progress()
+        self._at = format_instant(now or datetime.now(UTC))
+        if isinstance(content, District):
+            self.district = msgspec.structs.replace(content, updated_at=self._at)
+        else:
+            self.pack = content
+            self.district = District(
+                name or content.name,
+                content.name,
+                content.title_zh,
+                content.title_en,
+                content.settings,
+                content.content.bounds,
+                synthetic,
+                self._at,
+            )
+        check_name(self.district.name)
+        self._taken: list[SourceRecord] = []
+        self._replaced: dict[str, dict[str, int]] = {}
+
+    def label(self, *, synthetic: bool) -> None:
+        """Say whether the district is made up."""
+        self.district = msgspec.structs.replace(self.district, synthetic=synthetic)
+
+    def tell(self, share: float, step: str) -> None:
+        """Report progress."""
+        self._progress.report(share, catalogue("lingjing.engine").both(f"district.{step}"))
+
+    def sources(self) -> list[SourceRecord]:
+        """What the district is made of; nothing for one that is not there yet."""
+        known = {district.name for district in self._store.districts()}
+        name = self.district.name
+        return self._store.sources(name) if name in known else []
+
+    def clear(self, roles: set[str]) -> None:
+        """Remove the sources of some roles."""
+        for source in self.sources():
+            if source.report.get("role") in roles:
+                self._store.forget_source(self.district.name, source.name)
+
+    def clear_kinds(self, source: str, kinds: Iterable[str]) -> None:
+        """Remove some kinds of a source's entities."""
+        for kind in kinds:
+            gone = self._store.forget_source(self.district.name, source, kinds=[kind])
+            if gone:
+                self._replaced.setdefault(source, {})[kind] = gone
+
+    def take(self, batch: Batch, role: str, **more: object) -> None:
+        """Import a batch as one source."""
+        report: dict[str, Any] = {"role": role}
+        record = SourceRecord(
+            batch.name,
+            self.district.name,
+            batch.attribution,
+            batch.licence,
+            batch.sha256,
+            self._at,
+            batch.provenance.synthetic,
+            report,
+        )
+
+        def stream() -> Iterator[Entity]:
+            counts: dict[str, int] = {}
+            for entity in entities_of(batch, self.district.name):
+                counts[entity.kind] = counts.get(entity.kind, 0) + 1
+                yield entity
+            # The batch's own report is complete only now.
+            report.update(plain_report(batch.report, **more))
+            report["kept"] = dict(sorted(counts.items()))
+
+        self._taken.append(self._store.import_entities(self.district, record, stream()))
+
+    def done(self) -> DistrictImport:
+        """The import as it stands."""
+        name = self.district.name
+        return DistrictImport(
+            self._store.district(name),
+            tuple(self._taken),
+            self._store.counts(name),
+            self._replaced,
+        )
+
+
+def _without(batch: Batch, kinds: frozenset[str]) -> Batch:
+    """The batch less some kinds."""
+    if not kinds:
+        return batch
+    return replace(batch, features=(item for item in batch.features if item.kind not in kinds))
+
+
+def _bounds_of(features: list[Feature]) -> Bounds:
+    west, south, east, north = shapely.total_bounds(
+        [feature.geometry for feature in features]
+    ).tolist()
+    return west, south, east, north
+
+
+def _stem(path: Path) -> str:
+    """The file's name up to its first dot: `yangpu-siping` of `yangpu-siping.osm.pbf`."""
+    return path.name.partition(".")[0] or path.name
