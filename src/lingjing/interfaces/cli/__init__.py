@@ -6,10 +6,10 @@ import sys
 
 import click
 
+from lingjing import __version__
 from lingjing.interfaces.cli import districts, runs, scenarios, service, weather
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
 from lingjing.vocabulary import EXIT_CODES, LingjingError
-from lingjing import __version__
 
 
 @click.group(help=say("help.lingjing"), context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,6 +19,7 @@ from lingjing.interfaces.cli.frame import (
     print_table,
     say,
 )
+from lingjing.twin.entities import SourceRecord
 from lingjing.vocabulary import kinds
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -81,9 +82,7 @@ def import_(
 @name_option
 @data_option
 @json_option
-def sketch(
-    pack: str, scale: float, seed: int, name: str | None, data: Path, as_json: bool
-) -> None:
+def sketch(pack: str, scale: float, seed: int, name: str | None, data: Path, as_json: bool) -> None:
     """Make a synthetic district."""
     with open_store(data) as store:
         done = engine.sketch(
@@ -121,7 +120,7 @@ def fetch(
 @json_option
 def show(name: str | None, data: Path, as_json: bool) -> None:
     """List the districts, or show one."""
-    with open_store(data, read_only=True) as store:
+    with open_store(data) as store:
         if name is not None:
             show_import(engine.show_district(store, name), as_json=as_json)
             return
@@ -140,3 +139,87 @@ def show(name: str | None, data: Path, as_json: bool) -> None:
                 for item in shown
             ],
         )  # fmt: skip
+
+
+@inventory.command("import", help=say("help.inventory-import"))
+@click.argument("file", type=FILE)
+@click.option("--district", "name", required=True, help=say("option.district"))
+@crs_option
+@click.option("--encoding", help=say("option.encoding"))
+@data_option
+@json_option
+def import_inventory(
+    file: Path, name: str, crs: str | None, encoding: str | None, data: Path, as_json: bool
+) -> None:
+    """Import an owner's inventory."""
+    with open_store(data) as store:
+        done = engine.import_inventory(
+            store, name, file, crs=crs, encoding=encoding, progress=TerminalProgress()
+        )
+    kept = {kind: count for source in done.sources for kind, count in kept_of(source).items()}
+    gone = sum(number for kinds_gone in done.replaced.values() for number in kinds_gone.values())
+    if as_json:
+        print_json({"district": name, "kept": kept, "replaced": done.replaced})
+    else:
+        click.echo(say("district.inventory-imported", counts=in_words(kept), replaced=gone))
+
+
+def kept_of(source: SourceRecord) -> dict[str, int]:
+    """Features one import kept, by kind."""
+    return dict(source.report.get("kept", {}))
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """Counts by kind in the chosen language: `建筑 498，路段 812`."""
+    chinese = chosen_locale() == "zh-CN"
+    titles = {
+        name: kind.title_zh if chinese else kind.title_en.lower() for name, kind in kinds().items()
+    }
+    parts = [f"{titles.get(name, name)} {count:,}" for name, count in sorted(counts.items())]
+    return ("，" if chinese else ", ").join(parts)
+
+
+def reason_in_words(reason: str) -> str:
+    """Why something was left out or repaired; a reader's own key where no words are known."""
+    if reason.startswith("unreadable-tag-"):
+        tag = reason.removeprefix("unreadable-tag-")
+        return f"{say('reason.unreadable-tag')} ({tag})"
+    try:
+        return say(f"reason.{reason}")
+    except KeyError:
+        return reason
+
+
+def show_import(shown: dict[str, Any], *, as_json: bool) -> None:
+    """What a district holds, where it came from, what was left out, and how sure it is."""
+    if as_json:
+        print_json(shown)
+        return
+    click.echo(say("district.imported", name=shown["name"], counts=in_words(shown["counts"])))
+    if shown["synthetic"]:
+        click.echo(say("district.synthetic"))
+    for source in shown["sources"]:
+        report = source["report"]
+        click.echo(say("district.source", **source))
+        if report.get("read"):
+            read = ", ".join(f"{name} {count:,}" for name, count in sorted(report["read"].items()))
+            click.echo("  " + say("district.read", counts=read))
+        for reason, count in sorted(report.get("repaired", {}).items()):
+            click.echo("  " + say("district.repaired", count=count, reason=reason_in_words(reason)))
+        for reason, gone in sorted(report.get("dropped", {}).items()):
+            click.echo(
+                "  "
+                + say(
+                    "district.dropped", count=gone["count"], reason=reason_in_words(reason),
+                    examples=", ".join(gone["examples"]),
+                )
+            )  # fmt: skip
+        for chinese, english in report.get("notes", ()):
+            click.echo("  " + (chinese if chosen_locale() == "zh-CN" else english))
+    for kind, count in sorted(shown["counts"].items()):
+        share = shown["provenance"].get(kind, {}).get("inferred", 0.0)
+        if share > 0:
+            title = in_words({kind: count}).rsplit(" ", 1)[0]
+            click.echo(
+                say("district.inferred", kind=title, count=f"{count:,}", share=f"{100 * share:.0f}")
+            )

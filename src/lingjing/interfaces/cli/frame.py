@@ -55,7 +55,7 @@ def print_table(titles: list[str], rows: list[list[object]]) -> None:
 
 def drawn_width(text: str) -> int:
     """Columns a terminal needs for the text; Chinese characters take two."""
-    return sum(2 if "\u1100" <= character else 1 for character in text)
+    return sum(2 if character >= "\u1100" else 1 for character in text)
 
 
 class TerminalProgress(Progress):
@@ -108,7 +108,7 @@ def json_option(command: Command) -> Command:
     return option(command)
 
 
-class ZoneName(click.ParamType):
+class ZoneName(click.ParamType[ZoneInfo]):
     """The name of a time zone."""
 
     name = "zone"
@@ -123,7 +123,7 @@ class ZoneName(click.ParamType):
             self.fail(say("usage.zone", name=value))
 
 
-class Box(click.ParamType):
+class Box(click.ParamType[tuple[float, ...]]):
     """West, south, east and north in degrees."""
 
     name = "box"

@@ -16,10 +16,13 @@ from lingjing.interfaces.cli.frame import (
     data_option,
     json_option,
     print_json,
+    relative,
     say,
     zone_option,
 )
 from lingjing.vocabulary import EXIT_CODES, parse_instant
+
+STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
 
 
 @click.command(help=say("help.run"))
@@ -30,7 +33,9 @@ from lingjing.vocabulary import EXIT_CODES, parse_instant
 @click.option("--hours", type=click.IntRange(1, 384), default=72, show_default=True,
               help=say("option.hours"))  # fmt: skip
 @click.option("--members", type=click.IntRange(1, 1000), help=say("option.members"))
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed"))
+@click.option(
+    "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
+)
 @click.option("--out", type=click.Path(path_type=Path), help=say("option.out"))
 @click.option("--time-limit", type=click.FloatRange(1), help=say("option.time-limit"))
 @zone_option
@@ -62,7 +67,7 @@ def run(
         seed=seed,
         out=out,
         time_limit_s=time_limit,
-        zone=zone,
+        weather_options={} if zone is None else {"zone": zone.key},
     )
     result = run_scenario(request, progress=TerminalProgress())
     folder = RunFolder(result.folder)
@@ -70,7 +75,8 @@ def run(
         print_json({"folder": str(result.folder), "summary": folder.summary()})
         return
     click.echo(folder.words(chosen_locale()))
-    click.echo(say("run.finished", folder=str(result.folder), seconds=f"{result.seconds:.1f}"))
+    seconds = sum(result.record["timings"][name] for name in STEPS)
+    click.echo(say("run.finished", folder=relative(result.folder), seconds=f"{seconds:.1f}"))
 
 
 @click.command(help=say("help.replay"))

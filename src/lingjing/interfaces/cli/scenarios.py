@@ -54,7 +54,9 @@ def described(item: registry.Listed) -> dict[str, object]:
         "usable": item.usable,
         "distribution": item.distribution,
         "version": item.version,
-        "title": None if manifest is None else {"zh-CN": manifest.title_zh, "en": manifest.title_en},
+        "title": None
+        if manifest is None
+        else {"zh-CN": manifest.title_zh, "en": manifest.title_en},
         "emits": [] if manifest is None else list(manifest.emits),
         "needs": [] if manifest is None else list(manifest.needs),
         "error": None if item.error is None else item.error.as_dict(),

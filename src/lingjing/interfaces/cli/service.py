@@ -34,7 +34,11 @@ LIBRARIES = (
 )  # fmt: skip
 
 port_option = click.option(
-    "--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help=say("option.port")
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=PORT,
+    show_default=True,
+    help=say("option.port"),
 )
 browser_option = click.option(
     "--no-browser", "browser", is_flag=True, flag_value=False, default=True,
@@ -63,7 +67,9 @@ def announce(url: str) -> None:
 @click.option("--once", is_flag=True, help=say("option.once"))
 @click.option("--scale", type=click.FloatRange(0.005, 20), default=1.0, show_default=True,
               help=say("option.scale"))  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed"))
+@click.option(
+    "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
+)
 @json_option
 def demo(
     data: Path, port: int, browser: bool, once: bool, scale: float, seed: int, as_json: bool
