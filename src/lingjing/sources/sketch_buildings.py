@@ -50,23 +50,23 @@ LAYOUTS: dict[LandUse, Layout] = {
         "residential", "lilong", (34, 64), (9, 12), (4.0, 6.0), 5.0, (2, 3), (1912, 1948), 0.05
     ),
     "workers_village": Layout(
-        "residential", "workers_village", (44, 66), (10, 12), (13, 17), 9.0, (4, 6), (1951, 1979)
+        "residential", "workers_village", (44, 66), (10, 12), (18, 24), 12.0, (4, 6), (1951, 1979)
     ),
     "reform_walkup": Layout(
-        "residential", "reform_walkup", (48, 76), (11, 13), (18, 23), 11.0, (5, 6), (1980, 1997)
+        "residential", "reform_walkup", (48, 76), (11, 13), (24, 31), 14.0, (5, 6), (1980, 1997)
     ),
     "commodity_midrise": Layout(
         "residential",
         "commodity_midrise",
         (42, 62),
         (13, 15),
-        (30, 38),
-        20.0,
+        (34, 46),
+        26.0,
         (7, 11),
         (1998, 2016),
     ),
     "tower": Layout(
-        "residential", "tower", (30, 40), (20, 24), (40, 52), 32.0, (16, 33), (1994, 2020)
+        "residential", "tower", (32, 42), (22, 26), (46, 60), 38.0, (14, 30), (1994, 2020)
     ),
     "office": Layout(
         "office", None, (46, 78), (30, 42), (26, 36), 24.0, (5, 22), (1990, 2020), 0.12

@@ -39,12 +39,12 @@ class Atlas:
         squeeze = 1.0 - _ECCENTRICITY_SQUARED * np.sin(latitude) ** 2
         parallel = _SEMI_MAJOR_M / np.sqrt(squeeze) * np.cos(latitude)
         meridian = _SEMI_MAJOR_M * (1.0 - _ECCENTRICITY_SQUARED) / squeeze**1.5
-        return np.radians(np.array([parallel, meridian]))
+        return np.asarray(np.radians(np.array([parallel, meridian])), dtype=np.float64)
 
     def degrees(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Longitude and latitude [n, 2] [°] of places [n, 2] [m] around the pack's centre."""
         centre = np.array(self.pack.content.centre)
-        return np.round(places / self._metres_per_degree + centre, _DECIMALS)
+        return np.asarray(np.round(places / self._metres_per_degree + centre, _DECIMALS))
 
     def metres(self, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
         """Places [n, 2] [m] of longitudes and latitudes [n, 2] [°]."""

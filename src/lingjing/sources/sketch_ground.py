@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -21,6 +22,8 @@ SETBACK_M = {"primary": 9.0, "secondary": 7.0, "tertiary": 5.0, "residential": 4
 _ELEVATED_EXTRA_M = 12.0
 _CREEK_HALF_M = 15.0
 _CREEK_ROUNDINGS = 3
+# Borders of sub-districts mostly follow main roads.
+_BORDER_COST = 4.0
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,12 @@ def lay_ground(
     places = bend(np.array(plan.places), phases)
     segments, rings = _segments(plan)
     elevated = _elevated(plan, segments, np.array(plan.places))
-    under = frozenset(
-        _pair(one, two) for path in elevated for one, two in zip(path, path[1:], strict=False)
-    )
+    under = frozenset(_pair(one, two) for path in elevated for one, two in pairwise(path))
     blocks = shapely.polygons([shapely.linearrings(places[ring]) for ring in rings])
     creeks = _creeks(content.sketch, scale, phases)
     half = _half_widths(plan, content, segments, under)
     parcels, parcel_block = _parcels(blocks, places, segments, half, creeks)
-    sub_district, connected = _sub_districts(blocks, segments, centres)
+    sub_district, connected = _sub_districts(blocks, segments, plan.streets, centres)
     return Ground(
         plan,
         places,
@@ -131,7 +132,7 @@ def _elevated(
     def chain(street: Street) -> list[int]:
         ordered = sorted(street.nodes, key=lambda node: (street.nodes[node], node))
         runs: list[list[int]] = [[ordered[0]]]
-        for one, two in zip(ordered, ordered[1:], strict=False):
+        for one, two in pairwise(ordered):
             if _pair(one, two) in segments:
                 runs[-1].append(two)
             else:
@@ -222,7 +223,10 @@ def _parcels(
 
 
 def _sub_districts(
-    blocks: Shapes, segments: dict[tuple[int, int], Segment], centres: Points
+    blocks: Shapes,
+    segments: dict[tuple[int, int], Segment],
+    streets: list[Street],
+    centres: Points,
 ) -> tuple[NDArray[np.int64], bool]:
     """Grow sub-districts over neighbouring blocks from their centres, so that each is in one piece.
 
@@ -233,12 +237,13 @@ def _sub_districts(
     seeds = gaps.argmin(axis=0)
     if len(set(seeds.tolist())) < len(centres):
         return gaps.argmin(axis=1), False
-    beside: list[list[int]] = [[] for _ in blocks]
+    beside: list[list[tuple[int, float]]] = [[] for _ in blocks]
     for segment in segments.values():
         if len(segment.blocks) == 2:
             one, two = segment.blocks
-            beside[one].append(two)
-            beside[two].append(one)
+            cost = _BORDER_COST if streets[segment.street].family != "street" else 1.0
+            beside[one].append((two, cost))
+            beside[two].append((one, cost))
     owner = np.full(len(blocks), -1, dtype=np.int64)
     waiting = [(0.0, int(seed), number) for number, seed in enumerate(seeds)]
     heapq.heapify(waiting)
@@ -247,8 +252,8 @@ def _sub_districts(
         if owner[block] >= 0:
             continue
         owner[block] = number
-        for other in beside[block]:
+        for other, cost in beside[block]:
             if owner[other] < 0:
-                step = float(np.hypot(*(middles[block] - middles[other])))
+                step = cost * float(np.hypot(*(middles[block] - middles[other])))
                 heapq.heappush(waiting, (far + step, other, number))
     return owner, True

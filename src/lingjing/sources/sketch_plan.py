@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -93,7 +94,7 @@ class Plan:
             if nodes[start] > nodes[end]:
                 inner.reverse()
             chain = [start, *inner, end]
-            for one, two in zip(chain, chain[1:], strict=False):
+            for one, two in pairwise(chain):
                 yield one, two, street
 
 
@@ -111,7 +112,8 @@ def make_plan(sketch: Sketch, area_m2: float, scale: float, rng: Generator) -> P
     turn = np.radians(sketch.grid_rotation_deg)
     reach = float(np.hypot(*np.array(plan.places).T).max())
     numbers = 0
-    for family, angle in (("east", turn), ("north", turn + np.pi / 2)):
+    families: tuple[tuple[Family, float], ...] = (("east", turn), ("north", turn + np.pi / 2))
+    for family, angle in families:
         numbers = _arterials(plan, sketch, family, angle, reach, numbers, rng)
     finished: list[Block] = []
     waiting = plan.blocks[::-1]

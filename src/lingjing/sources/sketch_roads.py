@@ -1,9 +1,10 @@
-"""Roads of the synthetic district: segments at grade, bridges, underpasses, elevated roads, ramps."""
+"""Roads of the synthetic district: at grade, bridges, underpasses, elevated roads, ramps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -104,9 +105,9 @@ class _RoadDesk:
         crossed: dict[int, float] = {}
         for creek in ground.creeks:
             shapely.prepare(creek)
-            for index in np.flatnonzero(shapely.intersects(creek, lines)):
-                meeting = shapely.get_coordinates(shapely.intersection(creek, lines[index]))[0]
-                crossed[int(index)] = float(np.hypot(*(meeting - ends[index, 0])))
+            for hit in np.flatnonzero(shapely.intersects(creek, lines)):
+                meeting = shapely.get_coordinates(shapely.intersection(creek, lines[hit]))[0]
+                crossed[int(hit)] = float(np.hypot(*(meeting - ends[hit, 0])))
         sky = self._sky(keys)
         noise = self.rng.lognormal(0.0, 0.25, len(keys))
         concrete = self.rng.random(len(keys))
@@ -229,7 +230,7 @@ class _RoadDesk:
             if stops[-1] != len(path) - 1:
                 stops.append(len(path) - 1)
             values = self._deck_values(number)
-            for one, two in zip(stops, stops[1:], strict=False):
+            for one, two in pairwise(stops):
                 self._place(values, self._below(path, one))
                 yield self._feature(
                     f"elevated-{number}-{one}",
