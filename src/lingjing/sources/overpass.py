@@ -22,6 +22,7 @@ _WANTED = (
     'relation["building"]',
     'way["highway"]',
     'nwr["amenity"]',
+    'nwr["healthcare"="hospital"]',
     'nwr["shop"="supermarket"]',
     'nwr["social_facility"]',
     'nwr["emergency"]',

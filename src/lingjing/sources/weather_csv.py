@@ -10,7 +10,7 @@ import csv
 import difflib
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -27,6 +27,10 @@ CUMULATED_WIND = "cumulated_wind_speed_m_s"
 COMPASS_COLUMN = "wind_direction"
 KNOWN_EXTRAS = ("pavement_temperature_C", "road_surface_temperature_C", "station", "remark")
 """Columns that may stand in a weather file and are not weather: left out, and noted."""
+
+PREAMBLE = ("source", "attribution", "origin", "synthetic", "longitude_deg", "latitude_deg")
+"""Keys that `# key: value` lines above the header may give."""
+ORIGINS = ("observed", "forecast", "reconstructed")
 
 _POINTS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE",
            "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")  # fmt: skip
@@ -64,18 +68,22 @@ def read_csv(
     Raises:
         LingjingError: `weather.*` or `vocabulary.wrong-unit`, with file, line and column.
     """
-    reader = csv.reader(io.StringIO(text, newline=""))
+    about, skipped = _preamble(text, file)
+    stream = io.StringIO(text, newline="")
+    for _ in range(skipped):
+        stream.readline()
+    reader = csv.reader(stream)
     try:
         header = [cell.strip() for cell in next(reader, [])]
-        wanted, ignored = _plan(header, Place(file=file, line=1))
-        members = _read_rows(reader, header, wanted, file, zone)
+        wanted, ignored = _plan(header, Place(file=file, line=skipped + 1))
+        members = _read_rows(enumerate(reader, skipped + 2), header, wanted, file, zone)
     except csv.Error as fault:
         raise LingjingError("weather.unreadable", Place(file=file), detail=str(fault)) from None
     series = _even(members, file)
     first = series[0]
     times = np.array(first.times, dtype="datetime64[s]")
     notes = [note("ignored", columns=", ".join(ignored))] if ignored else []
-    origin = "observed" if len(series) == 1 else "forecast"
+    origin = str(about.get("origin", "observed" if len(series) == 1 else "forecast"))
     columns = {
         target: np.array([item.cells[column] for item in series], dtype=np.float64)
         for column, target in wanted.items()
@@ -93,12 +101,54 @@ def read_csv(
         times=times,
         columns=columns,
         methods=methods,
-        provenance=Provenance("observed" if len(series) == 1 else "simulated", file),
-        attribution=file,
+        provenance=Provenance(
+            "observed" if origin == "observed" else "simulated",
+            str(about.get("source", file)),
+            synthetic=bool(about.get("synthetic", False)),
+        ),
+        attribution=str(about.get("attribution", file)),
         fields={target: column for column, target in wanted.items()},
         lines=first.lines,
+        longitude_deg=_degrees(about, "longitude_deg"),
+        latitude_deg=_degrees(about, "latitude_deg"),
         notes=notes,
     )
+
+
+def _preamble(text: str, file: str) -> tuple[dict[str, str | float | bool], int]:
+    """What the `# key: value` lines above the header say, and how many lines begin with `#`."""
+    about: dict[str, str | float | bool] = {}
+    lines = 0
+    for lines, line in enumerate(io.StringIO(text), start=1):
+        if not line.startswith("#"):
+            return about, lines - 1
+        key, colon, value = (part.strip() for part in line[1:].partition(":"))
+        if not colon or not value:
+            continue
+        at = Place(file=file, line=lines, field=key)
+        wrong = LingjingError("weather.bad-preamble", at, key=key, value=value)
+        if key not in PREAMBLE or key in about:
+            raise wrong
+        if key == "origin" and value not in ORIGINS:
+            raise wrong
+        if key == "synthetic":
+            if value not in ("true", "false"):
+                raise wrong
+            about[key] = value == "true"
+        elif key in ("longitude_deg", "latitude_deg"):
+            try:
+                about[key] = float(value)
+            except ValueError:
+                raise wrong from None
+            if not abs(float(value)) <= (180.0 if key == "longitude_deg" else 90.0):
+                raise wrong
+        else:
+            about[key] = value
+    return about, lines
+
+
+def _degrees(about: dict[str, str | float | bool], key: str) -> float | None:
+    return float(about[key]) if key in about else None
 
 
 def _plan(header: list[str], place: Place) -> tuple[dict[str, str], list[str]]:
@@ -149,7 +199,7 @@ def _unknown(column: str, place: Place) -> LingjingError:
 
 
 def _read_rows(
-    reader: Iterator[list[str]],
+    rows: Iterable[tuple[int, list[str]]],
     header: list[str],
     wanted: dict[str, str],
     file: str,
@@ -160,7 +210,7 @@ def _read_rows(
     time_position = header.index(time_column)
     member_position = header.index(MEMBER_COLUMN) if MEMBER_COLUMN in header else None
     members: dict[str, _Series] = {}
-    for line, row in enumerate(reader, start=2):
+    for line, row in rows:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):

@@ -120,6 +120,8 @@ def _read(text: str, file: str, name: str, zone: tzinfo | None, year: int | None
         return read_open_meteo(text, file, name=name)
     if start[:9].upper() == "LOCATION,":
         return read_epw(text, file, name=name, year=year)
+    if start[0] == "#":
+        return read_csv(text, file, name=name, zone=zone)
     header = {cell.strip().strip('"') for cell in text.partition("\n")[0].split(",")}
     if not header & {*weather_columns(), *TIME_COLUMNS, MEMBER_COLUMN}:
         raise LingjingError("weather.unknown-format", Place(file=file))

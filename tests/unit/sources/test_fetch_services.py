@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from lingjing.sources.fetching import Fetcher
+from lingjing.sources.maps import read_map
 from lingjing.sources.open_meteo_live import fetch_open_meteo
 from lingjing.sources.overpass import fetch_overpass, overpass_query
 from lingjing.vocabulary import LingjingError
@@ -91,6 +93,24 @@ def test_a_map_is_saved_whole(tmp_path: Path) -> None:
     query = parse_qs(service.requests[0].content.decode())["data"][0]
     assert query.startswith("[out:xml]")
     assert "[bbox:31.280000,121.490000,31.290000,121.510000]" in query
+
+
+def test_every_facility_that_the_map_reader_knows_is_asked_for(repository: Path) -> None:
+    page = tomllib.loads((repository / "src/lingjing/sources/osm_tags.toml").read_text("utf-8"))
+    query = overpass_query(BOUNDS)
+    for row in page["facility"]:
+        asked = [
+            f'nwr["{key}"]' in query or all(f'nwr["{key}"="{value}"]' in query for value in values)
+            for key, values in row["tags"].items()
+        ]
+        assert any(asked), row
+
+
+def test_a_fetched_map_reads_like_any_map(tmp_path: Path) -> None:
+    target = tmp_path / "siping.osm"
+    fetch_overpass(BOUNDS, target, fetcher=Service(MAP).fetcher)
+    features = list(read_map(target, "osm:siping").features)
+    assert [feature.kind for feature in features] == ["RoadSegment"]
 
 
 def test_an_area_is_asked_by_its_name_and_cannot_smuggle_a_query() -> None:

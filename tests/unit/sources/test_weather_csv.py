@@ -71,6 +71,46 @@ def test_cumulated_wind_after_a_missing_hour_is_not_differenced_across_it(tmp_pa
     assert table.columns["wind_speed"][0].tolist() == [1, 1, 1, 1.5, 2, 2]
 
 
+def test_a_sum_of_unknown_age_is_no_speed(tmp_path: Path) -> None:
+    # the first hour's 99 may have grown for days; so may the 50 after the missing hour
+    cells = ["1,NE,99", "1,NW,2", "1,NW,4", None, "1,SE,50", "1,NW,3", "1,NW,4"]
+    rows = [row for row in hourly([str(cell) for cell in cells]) if "None" not in row]
+    header = "time,air_temperature_C,wind_direction,cumulated_wind_speed_m_s"
+    table = read_weather(write(tmp_path, header, rows))
+    np.testing.assert_allclose(
+        table.columns["wind_speed"][0], [2, 2, 2, 2 + 1 / 3, 2 + 2 / 3, 3, 1], rtol=1e-6
+    )
+    assert "gap-linear" in table.methods["wind_speed"]
+    assert "edge-held" in table.methods["wind_speed"]
+
+
+def test_lines_above_the_header_tell_origin_credit_and_place(tmp_path: Path) -> None:
+    header = (
+        "# made up for a test\n# attribution: The Observers (CC BY 4.0)\n# origin: reconstructed\n"
+        "# synthetic: true\n# longitude_deg: 121.5\n# latitude_deg: 31.3\ntime,air_temperature_C"
+    )
+    table = read_weather(write(tmp_path, header, hourly(["1", "2"])))
+    assert table.attribution == "The Observers (CC BY 4.0)"
+    assert table.methods["air_temperature"] == "reconstructed"
+    assert (table.provenance.kind, table.provenance.synthetic) == ("simulated", True)
+    assert (table.longitude_deg, table.latitude_deg) == (121.5, 31.3)
+    fault = refusal(write(tmp_path, header, hourly(["1", "-999"])))
+    assert fault.place is not None
+    assert fault.place.line == 9
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# origin: rumour", "# synthetic: perhaps", "# longitude_deg: east", "# latitude_deg: 131",
+     "# mood: good", "# source: a\n# source: b"],
+)  # fmt: skip
+def test_a_line_above_the_header_that_says_nothing_known_is_refused(
+    tmp_path: Path, line: str
+) -> None:
+    fault = refusal(write(tmp_path, f"{line}\ntime,air_temperature_C", hourly(["1", "2"])))
+    assert fault.code == "weather.bad-preamble"
+
+
 def test_cumulated_wind_without_direction_is_refused(tmp_path: Path) -> None:
     rows = hourly(["1,3", "1,4"])
     fault = refusal(write(tmp_path, "time,air_temperature_C,cumulated_wind_speed_m_s", rows))
@@ -307,6 +347,8 @@ def test_the_header_page_names_every_column_a_file_may_have(repository: Path) ->
         CALM,
         KNOWN_EXTRAS,
         MEMBER_COLUMN,
+        ORIGINS,
+        PREAMBLE,
         TIME_COLUMNS,
         weather_columns,
     )
@@ -315,7 +357,7 @@ def test_the_header_page_names_every_column_a_file_may_have(repository: Path) ->
     documented = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     expected = {*weather_columns(), *TIME_COLUMNS, MEMBER_COLUMN, *KNOWN_EXTRAS}
     assert documented == expected
-    assert all(f"`{word}`" in page for word in CALM)
+    assert all(f"`{word}`" in page for word in (*CALM, *PREAMBLE, *ORIGINS))
 
 
 @pytest.mark.real_data

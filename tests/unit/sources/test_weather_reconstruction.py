@@ -64,6 +64,11 @@ def test_members_agree_before_the_forecast_and_part_with_lead_time(table: Weathe
     assert 0.0 < spread[:12].mean() < spread[18:30].mean() < spread[60:84].mean() < 3.0
 
 
+def test_the_mean_of_the_members_is_the_rebuilt_course(table: WeatherTable) -> None:
+    air = table.columns["air_temperature"].astype(float)
+    np.testing.assert_allclose(air[1:].mean(axis=0), air[0], atol=1e-5)
+
+
 def test_errors_of_one_member_hang_together_over_hours() -> None:
     air = reconstruct_december_2023(200, 3).columns["air_temperature"].astype(float)
     errors = (air - air[0])[1:, -48:]
