@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +54,12 @@ def entities_of(batch: Batch, district: str) -> Iterator[Entity]:
 def _urn(kind: str, district: str, local: str) -> str:
     # Readers hand over names that are safe already; encoding them twice would break relationships.
     safe = local if _SAFE.fullmatch(local) else local_part(local)
-    return str(EntityId(kind, district, safe))
+    return _prefix(kind, district) + safe
+
+
+@functools.cache
+def _prefix(kind: str, district: str) -> str:
+    return str(EntityId(kind, district, "x")).removesuffix("x")
 
 
 @dataclass(frozen=True)
