@@ -97,7 +97,7 @@ class RoadParameters:
         drainage_per_h: Rate at which free water above 0.5 mm leaves; central 1, 0.3 to 3
             (assumed).
         wear_factor: Multiplies traffic's wear of the stores; 0.5 to 1.5.
-        packing_share: Share of worn snow pressed to ice; central 0.3, 0 to 0.6 (assumed).
+        packing_share: Share of worn snow pressed to ice; central 0.5 (RoadSurf), 0.2 to 0.8.
     """
 
     albedo_factor: FloatArray
@@ -135,7 +135,7 @@ _RANGES = {
     "initial_ground_offset_K": (-2.0, 0.0, 3.0),
     "drainage_per_h": (0.3, 1.0, 3.0),
     "wear_factor": (0.5, 1.0, 1.5),
-    "packing_share": (0.0, 0.3, 0.6),
+    "packing_share": (0.2, 0.5, 0.8),
 }
 _LIMITS = {
     "albedo_factor": (0.0, 5.0),
@@ -218,8 +218,8 @@ def simulate_roads(
 
     References:
         Crevier & Delage (2001), J. Appl. Meteorol. 40, 2026-2037 (METRo); Karsisto et al. (2024),
-        Geosci. Model Dev. 17, 4837-4853, doi:10.5194/gmd-17-4837-2024 (RoadSurf); Louis (1979),
-        Boundary-Layer Meteorol. 17, 187-202, doi:10.1007/BF00117978 (stability).
+        Geosci. Model Dev. 17, 4837-4853, doi:10.5194/gmd-17-4837-2024 (RoadSurf); Campbell
+        (1985), Soil Physics with BASIC, Elsevier (stability).
     """
     members, hours = rows("air_temperature_C", forcing.air_temperature_C)
     checked("first_output", first_output, (), lower=0, upper=hours - 1)

@@ -25,32 +25,45 @@ _TRAFFIC_HEAT = 10.0  # W/m2, RoadSurf by day
 _HELD_WATER = 0.5  # mm that texture keeps from draining
 _CLOSED_SNOW = 5.0  # mm of snow water that hides the road (assumed)
 _DAMPING_M = 0.5  # blend from surface to deep at the start
-# bulk exchange between 2 m (temperature), 10 m (wind) and a road of 1 mm roughness (METRo)
-_LOG_WIND = math.log(10.0 / 1e-3)
-_LOG_HEAT = math.log(2.0 * 7.4 / 1e-3)
-_NEUTRAL = 0.4 * 0.4 / (_LOG_WIND * _LOG_HEAT)
-_LOUIS = 7.4 * 9.4 * _NEUTRAL * math.sqrt(10.0 / 1e-3)
+# RoadSurf: 10 m wind blows over a rough landscape (0.4 m), heat leaves a smooth road (1 mm)
+_LOG_WIND = math.log(10.4 / 0.4)
+_LOG_HEAT = math.log(2.001 / 0.001)
+_HEAT_HEIGHT_M = 2.0
+_KARMAN = 0.4
+_CALM_M_S, _TRAFFIC_WIND_M_S = 0.4, 1.1  # RoadSurf: least wind at night, and by day traffic's own
 _DECK_RADIATION = 4.6  # W/m2K, lower face of a deck towards surroundings at air temperature
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
 def exchange(wind: float, air_C: float, surface_C: float) -> float:
-    """Turbulent heat exchange [W/m²K]: Louis (1979) forced, with free convection beside it.
+    """Turbulent heat exchange [W/m²K] by Monin-Obukhov similarity, free convection beside it.
 
-    Free convection over a warm plate, 1.52 dT^(1/3) (McAdams), joins the forced part as cubes.
+    Flux-profile relations of Campbell (1985) as in RoadSurf, z/L held to at most 1; the wind is
+    not zero. Free convection over a warm plate, 1.52 dT^(1/3), joins the forced part as cubes.
     """
     kelvin = air_C + 273.15
     density_heat = 353.0 / kelvin * 1005.0
-    speed = max(wind, 0.3)
-    difference = air_C - surface_C
-    richardson = 9.81 / kelvin * 10.0 * difference / (speed * speed)
-    if richardson > 0.0:
-        damping = 1.0 / (1.0 + 4.7 * richardson)
-        return float(density_heat * _NEUTRAL * speed * damping * damping)
-    unstable = 1.0 - 9.4 * richardson / (1.0 + _LOUIS * math.sqrt(-richardson))
-    forced = density_heat * _NEUTRAL * speed * unstable
-    free_cubed = 3.51 * -difference
-    return float(np.cbrt(forced * forced * forced + free_cubed))
+    buoyancy = _KARMAN * _HEAT_HEIGHT_M * 9.81 / kelvin * (air_C - surface_C)
+    heat, momentum, forced = 0.0, 0.0, 0.0
+    for _ in range(6):
+        friction = _KARMAN * wind / (_LOG_WIND + momentum)
+        conductance = _KARMAN * friction / (_LOG_HEAT + heat)
+        before, forced = forced, density_heat * conductance
+        if abs(forced - before) < 0.02 * forced:
+            break
+        stability = min(buoyancy * conductance / (friction * friction * friction), 1.0)
+        if stability > 0.0:
+            heat = 4.7 * stability
+            momentum = heat
+        else:
+            heat = -2.0 * math.log(0.5 * (1.0 + math.sqrt(1.0 - 16.0 * stability)))
+            momentum = 0.6 * heat
+        # the relations hold for moderate instability; beyond, free convection takes over
+        heat = max(heat, -0.6 * _LOG_HEAT)
+        momentum = max(momentum, -0.6 * _LOG_WIND)
+    if surface_C <= air_C:
+        return forced
+    return float(np.cbrt(forced * forced * forced + 3.51 * (surface_C - air_C)))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -164,11 +177,12 @@ def _one_road(
         history[1:, 0] = 0.0
     for hour in range(1, weather.shape[0]):
         old, new = weather[hour - 1], weather[hour]
+        busy = min(1.0, road[3] * profile[hour] / _BUSY_PER_H)
+        least = _CALM_M_S + _TRAFFIC_WIND_M_S * busy
         below_h = conductance[last]
         if bridge:
             breeze = 0.5 * (old[2] + new[2])
-            below_h = _DECK_RADIATION + exchange(breeze, old[0], old[0]) * member[3]
-        busy = min(1.0, road[3] * profile[hour] / _BUSY_PER_H)
+            below_h = _DECK_RADIATION + exchange(max(breeze, least), old[0], old[0]) * member[3]
         scale = busy * member[8] * step / 3600.0
         worn[0] = 1.0 - math.exp(-_WEAR_WATER * scale)
         worn[1] = 1.0 - math.exp(-_WEAR_SNOW * scale)
@@ -201,7 +215,7 @@ def _one_road(
             store[1] += fall - rain
             fallen += fall
             # water leaving or arriving as vapour, from the state before the step
-            convection = exchange(wind, air, surface) * member[3]
+            convection = exchange(max(wind, least), air, surface) * member[3]
             solid = store[1] + store[2] + store[3]
             vapour, as_ice = vapour_flux(
                 surface, mixing, convection / _AIR_HEAT, store[0], solid, step
