@@ -269,8 +269,9 @@ NUMBERS = (
 
 
 def _feature(row: dict[str, str]) -> dict[str, Any]:
-    left_out = {"longitude_deg", "latitude_deg", "assets", "attribution"}
+    left_out = {"label", "longitude_deg", "latitude_deg", "assets", "attribution"}
     properties: dict[str, Any] = {k: v for k, v in row.items() if k not in left_out}
+    properties["synthetic"] = bool(row["label"])
     for name in NUMBERS:
         properties[name] = float(row[name])
     for name in ("rank", "asset_count"):

@@ -20,6 +20,7 @@ from lingjing.engine.isolation import GuestAnswer, ask_guest
 from lingjing.engine.outputs import write_outputs
 from lingjing.engine.outputs_folder import check_free, new_folder, writing
 from lingjing.engine.run_content import RunContent, both
+from lingjing.engine.run_progress import Part
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_store
 from lingjing.engine.weather import load_weather
@@ -96,16 +97,6 @@ class RunInputs:
     district_sha256: str
 
 
-class _Part(Progress):
-    """Maps a guest's progress onto a part of the whole."""
-
-    def __init__(self, whole: Progress, start: float, end: float) -> None:
-        self._whole, self._start, self._end = whole, start, end
-
-    def report(self, done: float, text: Mapping[Any, str]) -> None:
-        self._whole.report(self._start + (self._end - self._start) * done, text)
-
-
 def run_scenario(
     request: RunRequest,
     *,
@@ -158,7 +149,7 @@ def run_inputs(
         inputs.outlook,
         seed=request.seed,
         time_limit_s=request.time_limit_s or manifest.time_limit_s,
-        progress=_Part(progress, 0.05, 0.85),
+        progress=Part(progress, 0.05, 0.85),
         cancelled=cancelled,
     )
     answered = time.perf_counter()
@@ -172,7 +163,7 @@ def run_inputs(
             "guest_s": answered - begun,
             **{f"guest_{name}": seconds for name, seconds in answer.timings.items()},
             "check_and_rank_s": checked - answered,
-        })  # fmt: skip
+        }, begun)  # fmt: skip
     except KeyboardInterrupt:
         raise LingjingError("run.interrupted") from None
     progress.report(1.0, both("progress.write"))
@@ -300,12 +291,14 @@ def _write(
     content: RunContent,
     answer: GuestAnswer,
     timings: dict[str, float],
+    started: float,
 ) -> tuple[Path, dict[str, Any], dict[str, Any]]:
     folder = request.out or free_folder(request.data_dir / RUNS, content.run_id)
     begun = time.perf_counter()
     with new_folder(folder) as hidden, writing(folder):
         summary = write_outputs(content, hidden)
         timings["write_s"] = time.perf_counter() - begun
+        timings["total_s"] = timings["load_s"] + time.perf_counter() - started
         timings["guest_peak_memory_MB"] = answer.peak_memory_mb
         rounded = {name: round(value, 3) for name, value in timings.items()}
         record = records.write_record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from lingjing.engine.run_content import MESSAGES, RunContent
@@ -42,12 +42,33 @@ class Wording:
         """The word for a code, or the code itself where the catalogue has none."""
         return self._texts.texts[self.locale].get(f"{section}.{name}", name)
 
-    def time(self, instant: str | datetime) -> str:
+    def time(self, instant: str) -> str:
         """Local time to the hour, for people."""
-        moment = parse_instant(instant) if isinstance(instant, str) else instant
-        local = moment.astimezone(self.content.zone)
+        local = self.local(instant)
         month = self._texts.text(f"month.{local.month}", self.locale)
         return self.text("time", month=month, day=local.day, hour=f"{local.hour:02d}")
+
+    def span(self, middle: str, early: str, late: str) -> str:
+        """A middle time and the two around it, the day said once where it is the same."""
+        days = {self.local(item).date() for item in (middle, early, late)}
+        values = {"median": self.time(middle), "early": self.time(early), "late": self.time(late)}
+        if len(days) == 1:
+            values |= {"early": self.hour(early), "late": self.hour(late)}
+        return self.text("span", **values)
+
+    def local(self, instant: str) -> datetime:
+        """Local time, rounded to the hour."""
+        moment = parse_instant(instant) + timedelta(minutes=30)
+        return moment.astimezone(self.content.zone)
+
+    def hour(self, instant: str) -> str:
+        """The hour alone."""
+        return self.text("hour", hour=f"{self.local(instant).hour:02d}")
+
+    def note(self, text: str) -> str:
+        """A remark in this language; remarks come as `zh / en`."""
+        chinese, separator, english = text.partition(" / ")
+        return text if not separator else chinese if self.locale == "zh-CN" else english
 
     def kind(self, name: str) -> str:
         """Title of a kind."""
@@ -106,9 +127,7 @@ def headline(wording: Wording) -> str:
         place=wording.place(struck["place"]),
         kind=wording.kind(first["kind"]),
         hazard=wording.quantity(first["quantity"]),
-        median=wording.time(struck["median"]),
-        early=wording.time(struck["early"]),
-        late=wording.time(struck["late"]),
+        span=wording.span(struck["median"], struck["early"], struck["late"]),
         probability=wording.percent(struck["probability"]),
     )
     counts = wording.text("list-separator").join(
@@ -209,12 +228,7 @@ def _hazards(wording: Wording) -> Iterable[str]:
                 ),
                 wording.count(item["expected_households"]) if item["expected_households"] else "—",
                 wording.place(first["place"]),
-                wording.text(
-                    "when",
-                    median=wording.time(first["median"]),
-                    early=wording.time(first["early"]),
-                    late=wording.time(first["late"]),
-                ),
+                wording.span(first["median"], first["early"], first["late"]),
                 wording.percent(first["probability"]),
             ]
         )
@@ -308,18 +322,22 @@ def _uncertainty(wording: Wording) -> Iterable[str]:
         p90=wording.degrees(lowest["p90"]),
         time=wording.time(weather["air_minimum_at"]),
     )
-    for item in wording.facts["coldest"]:
-        yield "- " + wording.text(
-            "coldest",
-            what=wording.quantity(item["quantity"]),
-            kind=wording.kind(item["kind"]),
-            place=wording.place(item["place"]),
-            p10=wording.degrees(item["p10"]),
-            p50=wording.degrees(item["p50"]),
-            p90=wording.degrees(item["p90"]),
-        )
-    for remark in wording.facts["remarks"]:
-        yield "- " + wording.name(remark)
+    lines = [_coldest(wording, item) for item in wording.facts["coldest"]]
+    lines += [wording.name(remark) for remark in wording.facts["remarks"]]
+    if lines:
+        yield "\n".join(f"- {line}" for line in lines)
+
+
+def _coldest(wording: Wording, item: dict[str, Any]) -> str:
+    return wording.text(
+        "coldest",
+        what=wording.quantity(item["quantity"]),
+        kind=wording.kind(item["kind"]),
+        place=wording.place(item["place"]),
+        p10=wording.degrees(item["p10"]),
+        p50=wording.degrees(item["p50"]),
+        p90=wording.degrees(item["p90"]),
+    )
 
 
 def _quality(wording: Wording) -> Iterable[str]:
@@ -351,7 +369,7 @@ def _quality(wording: Wording) -> Iterable[str]:
         for method, names in sorted(methods.items())
     ]
     lines.append(wording.text("weather", name=weather["name"], parts="; ".join(parts)))
-    lines += [wording.text("note", note=note) for note in weather["notes"]]
+    lines += [wording.text("note", note=wording.note(note)) for note in weather["notes"]]
     lines.append(wording.text("attribution", parts="; ".join(facts["attribution"])))
     lines.append(wording.text("run", run=facts["run"], version=facts["scenario"]["version"]))
     yield "\n".join(f"- {line}" for line in lines)
