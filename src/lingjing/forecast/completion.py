@@ -31,7 +31,10 @@ RAIN_CLOUD_PCT: Final = 90.0  # least cloud while it rains or snows
 RAIN_MM_H: Final = 0.1
 SHORTWAVE_SD: Final = 0.1  # of the clear-sky model, relative
 HARGREAVES: Final = 0.17  # between the inland 0.16 and the coastal 0.19
-CLEAR_SKY_CLEARNESS: Final = 0.75  # FAO-56, equation 37, at sea level
+# Ångström and Prescott's clearness: overcast, and what full sunshine adds (FAO-56, equation 35).
+OVERCAST_CLEARNESS: Final = 0.25
+SUNSHINE_CLEARNESS: Final = 0.50
+FROM_RANGE: Final = "hargreaves_samani_1985+angstrom_prescott"
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
@@ -106,7 +109,7 @@ def complete(
     _wind(done, seed)
     if "precipitation" not in done.columns:
         done.add("precipitation", np.zeros((1, 1)), "none-known")
-    _cloud(done, clear, times, seed)
+    _cloud(done, clear, seed)
     _shortwave(done, clear, seed)
     _longwave(done, seed)
     return done
@@ -142,7 +145,7 @@ def _wind(done: Completion, seed: int) -> None:
         done.add("wind_speed", WIND_SPEED_M_S * np.exp(WIND_SPEED_LOG_SD * errors), "constant-3")
 
 
-def _cloud(done: Completion, clear: Doubles, times: NDArray[np.datetime64], seed: int) -> None:
+def _cloud(done: Completion, clear: Doubles, seed: int) -> None:
     if "cloud_cover" in done.columns:
         return
     errors = member_errors(seed, "cloud_cover", done.members)
@@ -151,34 +154,36 @@ def _cloud(done: Completion, clear: Doubles, times: NDArray[np.datetime64], seed
         cover = _over_the_night(cover)
         scatter, method = CLOUD_FROM_SHORTWAVE_SD_PCT, "kasten_czeplak_1980-inverse"
     else:
-        cover = cloud_from_daily_range(done.columns["air_temperature"], clear, times)
-        scatter, method = CLOUD_FROM_RANGE_SD_PCT, "hargreaves_samani_1985"
+        cover = cloud_from_daily_range(done.columns["air_temperature"])
+        scatter, method = CLOUD_FROM_RANGE_SD_PCT, FROM_RANGE
     cover = np.clip(cover + scatter * errors, 0.0, 100.0)
     wet = done.columns["precipitation"] > RAIN_MM_H
     done.add("cloud_cover", np.where(wet, np.maximum(cover, RAIN_CLOUD_PCT), cover), method)
 
 
-def cloud_from_daily_range(
-    air_temperature_C: Doubles, clear: Doubles, times: NDArray[np.datetime64]
-) -> Doubles:
+def cloud_from_daily_range(air_temperature_C: Doubles) -> Doubles:
     """Cloud cover [%] from how far the temperature swings within the 24 hours around each instant.
 
-    Hargreaves and Samani's clearness, 0.17 √(Tmax − Tmin), over that of a clear sky (0.75), turned
-    into cloud by inverting Kasten and Czeplak. Rough (about ±25 %): a front swings the temperature
-    under any sky.
+    Hargreaves and Samani's clearness, 0.17 √(Tmax − Tmin), is turned into the share of possible
+    sunshine by Ångström and Prescott's line with the constants of FAO-56; the rest is cloud. Rough
+    (about ±25 %): a front swings the temperature under any sky, the sea damps it.
+
+    Args:
+        air_temperature_C: Hourly [members, times] [°C].
 
     References:
-        Hargreaves & Samani (1985), Appl. Eng. Agric. 1, 96-99.
+        Hargreaves & Samani (1985), Appl. Eng. Agric. 1, 96-99; Allen et al. (1998), FAO Irrigation
+        and Drainage Paper 56, equations 35 and 50.
     """
-    hours = times.size
+    hours = air_temperature_C.shape[1]
     swing = np.empty_like(air_temperature_C)
     for hour in range(hours):
         first = max(0, min(hour - 12, hours - 25))
         day = air_temperature_C[:, first : first + 25]
         swing[:, hour] = day.max(axis=1) - day.min(axis=1)
-    share = HARGREAVES * np.sqrt(swing) / CLEAR_SKY_CLEARNESS
-    bright = np.full_like(clear, 1000.0)  # the inverse asks for daylight; the share is what counts
-    return radiation.cloud_from_shortwave(share * bright, bright[None, :])
+    sunshine = (HARGREAVES * np.sqrt(swing) - OVERCAST_CLEARNESS) / SUNSHINE_CLEARNESS
+    cover: Doubles = 100.0 * (1.0 - np.clip(sunshine, 0.0, 1.0))
+    return cover
 
 
 def _over_the_night(cover: Doubles) -> Doubles:
@@ -196,10 +201,16 @@ def _shortwave(done: Completion, clear: Doubles, seed: int) -> None:
         return
     errors = member_errors(seed, "shortwave_down", done.members)
     factor = np.clip(1.0 + SHORTWAVE_SD * errors, 0.5, 1.5)
-    through = radiation.cloud_transmission(done.columns["cloud_cover"])
-    done.add(
-        "shortwave_down", clear[None, :] * through * factor, "haurwitz_1945+kasten_czeplak_1980"
-    )
+    cover = done.columns["cloud_cover"]
+    if done.methods["cloud_cover"] == FROM_RANGE:
+        # this cloud is the complement of sunshine, so the same line leads back to shortwave
+        sunshine = SUNSHINE_CLEARNESS * (1.0 - cover / 100.0)
+        through = (OVERCAST_CLEARNESS + sunshine) / (OVERCAST_CLEARNESS + SUNSHINE_CLEARNESS)
+        method = "haurwitz_1945+angstrom_prescott"
+    else:
+        through = radiation.cloud_transmission(cover)
+        method = "haurwitz_1945+kasten_czeplak_1980"
+    done.add("shortwave_down", clear[None, :] * through * factor, method)
 
 
 def _longwave(done: Completion, seed: int) -> None:

@@ -99,8 +99,8 @@ def test_every_missing_forcing_is_named_with_its_method_and_noted() -> None:
     assert outlook.methods["relative_humidity"] == "constant-80"
     assert outlook.methods["dew_point"] == "from-relative-humidity"
     assert outlook.methods["wind_speed"] == "constant-3"
-    assert outlook.methods["cloud_cover"] == "hargreaves_samani_1985"
-    assert outlook.methods["shortwave_down"] == "haurwitz_1945+kasten_czeplak_1980"
+    assert outlook.methods["cloud_cover"] == completion.FROM_RANGE
+    assert outlook.methods["shortwave_down"] == "haurwitz_1945+angstrom_prescott"
     assert outlook.methods["longwave_down"] == "prata_1996+unsworth_monteith_1975"
     for name in FORCINGS[1:]:
         assert any(outlook.methods[name] in note for note in outlook.notes), name
@@ -113,6 +113,7 @@ def test_shortwave_given_tells_of_clouds() -> None:
     assert outlook.methods["cloud_cover"] == "kasten_czeplak_1980-inverse"
     dark = prepare(a_weather(*RAW, "cloud_cover"))
     assert dark.methods["cloud_cover"] == "forecast"
+    assert dark.methods["shortwave_down"] == "haurwitz_1945+kasten_czeplak_1980"
 
 
 def test_humidity_follows_from_dew_point_and_back() -> None:
@@ -259,10 +260,8 @@ def test_made_up_weather_stays_labelled() -> None:
 
 
 def test_cloud_follows_the_daily_swing() -> None:
-    hours = np.arange(72)
-    times = np.datetime64("2023-12-18T00:00:00", "s") + hours * np.timedelta64(3600, "s")
-    clear = completion.clear_sky(times, 121.5, 31.3)
-    swings = np.array([[1.0], [12.0]]) / 2 * np.cos(hours / 24 * 2 * np.pi)
-    cover = completion.cloud_from_daily_range(swings, clear, times)
-    assert cover[0].mean() > 90
-    assert cover[1].mean() < cover[0].mean() - 20
+    swings = np.array([[1.0], [8.0], [18.0]]) / 2 * np.cos(np.arange(72) / 24 * 2 * np.pi)
+    cover = completion.cloud_from_daily_range(swings)[:, 36]
+    assert cover[0] == 100.0
+    assert cover[1] == pytest.approx(100 * (1 - (0.17 * 8**0.5 - 0.25) / 0.5))
+    assert cover[2] < 10.0
