@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,14 +100,29 @@ def test_a_damaged_record_is_refused(tmp_path: Path, table: WeatherTable) -> Non
         assert caught.value.code == "weather.kept-damaged"
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_keeps_the_old_record(
-    tmp_path: Path, table: WeatherTable
-) -> None:
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, table: WeatherTable) -> None:
     (tmp_path / "weather").write_text("a file where the folder should be")
     with pytest.raises(LingjingError) as caught:
         keep_weather(tmp_path, table)
     assert caught.value.code == "weather.cannot-keep"
     assert caught.value.exit_code == 5
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_record_as_it_was(
+    tmp_path: Path, table: WeatherTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = keep_weather(tmp_path, table)
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LingjingError) as caught:
+        keep_weather(tmp_path, demo_weather(members=3, seed=8))
+    assert caught.value.code == "weather.cannot-keep"
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
 def test_the_summary_tells_ranges_methods_and_what_was_filled(
