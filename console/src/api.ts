@@ -1,0 +1,239 @@
+/** The data endpoints, as typed calls. */
+
+export type Locale = "zh-CN" | "en";
+export type Text = Record<Locale, string>;
+export type LayerName = "buildings" | "roads" | "facilities" | "sub-districts";
+export type StateLayer = "buildings" | "roads";
+
+export interface Source {
+  name: string;
+  attribution: string;
+  licence: string;
+  synthetic: boolean;
+  imported_at: string;
+}
+
+export interface District {
+  name: string;
+  title: Text;
+  bounds: [number, number, number, number];
+  synthetic: boolean;
+  updated_at: string;
+  data_version: string;
+  counts: Record<string, number>;
+  sources: Source[];
+  attributions: string[];
+}
+
+export interface RunHead {
+  run: string;
+  district: string;
+  scenario: string;
+  scenario_title: Text;
+  weather: string;
+  start: string;
+  hours: number;
+  members: number;
+  zone: string;
+  written_at: string | null;
+  synthetic: boolean;
+  /** What must stand on every product because something in it is made up. */
+  labels: Text[];
+}
+
+export interface RunDetail extends RunHead {
+  attributions: string[];
+  quantities: Record<StateLayer, string[]>;
+  files: string[];
+  texts: Record<Locale, string[]>;
+}
+
+export interface WorkRow {
+  rank: number;
+  id: string;
+  action: string;
+  action_title: Text;
+  target: string;
+  assets: string[];
+  title: Text;
+  place: string;
+  longitude_deg: number;
+  latitude_deg: number;
+  hazard: string;
+  probability: number;
+  expected_failures: number;
+  score: number;
+  sub_district: string;
+  onset: string | null;
+  onset_early: string | null;
+  owner: string;
+  effort_minutes: number;
+  amount: number;
+  amount_unit: string;
+  reason: Text;
+  ranking_reason: Text;
+}
+
+export interface Facet {
+  value: string;
+  count: number;
+  title?: Text;
+}
+
+export interface WorkPage {
+  total: number;
+  offset: number;
+  rows: WorkRow[];
+  facets: { action: Facet[]; owner: Facet[]; sub_district: Facet[] };
+}
+
+export interface StateContent {
+  quantity: string;
+  title: Text;
+  combination: "maximum" | "own";
+  start: string;
+  hours: number;
+  features: number;
+  data_version: string;
+  hourly: string;
+  probability: string;
+  onset_p50_hours: string;
+  known: string;
+}
+
+export interface Provenance {
+  kind: "observed" | "imported" | "inferred" | "simulated";
+  source: string;
+  rule?: string;
+  confidence?: number;
+  observed_at?: string;
+  synthetic?: boolean;
+}
+
+export interface CardAttribute {
+  name: string;
+  title: Text;
+  type: "quantity" | "text" | "choice" | "flag";
+  value: string | number | boolean;
+  unit: string;
+  provenance: Provenance;
+}
+
+export interface CardOutcome {
+  quantity: string;
+  title: Text;
+  unit: string;
+  event: boolean;
+  probability: number | null;
+  onset_p10: string | null;
+  onset_p50: string | null;
+  onset_p90: string | null;
+  p10: number | null;
+  p50: number | null;
+  p90: number | null;
+}
+
+export interface CardSeries {
+  quantity: string;
+  title: Text;
+  unit: string;
+  event: boolean;
+  p10?: (number | null)[];
+  p25?: (number | null)[];
+  p50?: (number | null)[];
+  p75?: (number | null)[];
+  p90?: (number | null)[];
+  probability?: (number | null)[];
+}
+
+export interface Named {
+  id: string;
+  kind: string;
+  title: Text;
+}
+
+export interface Part extends Named {
+  kind_title: Text;
+  quantity: string;
+  probability: number;
+  onset_p50: string | null;
+}
+
+export interface Card extends Named {
+  kind_title: Text;
+  geometry: GeoJSON.Geometry;
+  point: [number, number];
+  synthetic: boolean;
+  attributes: CardAttribute[];
+  relationships: Record<string, Named>;
+  outcomes: CardOutcome[];
+  series: CardSeries[];
+  series_of: Named | null;
+  jobs: WorkRow[];
+  parts: Part[];
+  parts_total: number;
+}
+
+export interface Title {
+  title: Text;
+}
+
+export interface Vocabulary {
+  kinds: Record<string, Title>;
+  quantities: Record<string, Title & { unit: string }>;
+}
+
+/** What the server said no with. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly what: Text,
+    readonly remedy: Text,
+  ) {
+    super(`[${code}] ${what.en}`);
+  }
+}
+
+/** The server did not answer at all. */
+export class ServerGone extends Error {}
+
+async function get<T>(path: string): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/${path}`);
+  } catch (cause) {
+    throw new ServerGone("no answer", { cause });
+  }
+  if (response.ok) return (await response.json()) as T;
+  const body: unknown = await response.json().catch(() => null);
+  const error = (body as { error?: { code: string; what: Text; remedy: Text } } | null)?.error;
+  if (error) throw new ApiError(response.status, error.code, error.what, error.remedy);
+  throw new ServerGone(`status ${response.status}`);
+}
+
+const part = encodeURIComponent;
+
+export const api = {
+  health: () => get<{ status: string; version: string }>("health"),
+  vocabulary: () => get<Vocabulary>("vocabulary"),
+  districts: () => get<{ districts: District[] }>("districts"),
+  layer: (district: string, layer: LayerName) =>
+    get<GeoJSON.FeatureCollection>(`districts/${part(district)}/layers/${layer}.geojson`),
+  runs: () => get<{ runs: RunHead[] }>("runs"),
+  run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
+  work: (run: string, query: Record<string, string | number>) => {
+    const asked = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) if (value !== "") asked.set(name, String(value));
+    return get<WorkPage>(`runs/${part(run)}/work?${asked}`);
+  },
+  state: (run: string, layer: StateLayer, quantity: string) =>
+    get<StateContent>(`runs/${part(run)}/state/${layer}?quantity=${part(quantity)}`),
+  card: (run: string, id: string) => get<Card>(`runs/${part(run)}/assets/${part(id)}`),
+  assets: (district: string, bounds: readonly number[], run: string, limit = 2000) =>
+    get<GeoJSON.FeatureCollection & { total_is_more: boolean }>(
+      `districts/${part(district)}/assets.geojson?bbox=${bounds.map((b) => b.toFixed(6)).join(",")}&limit=${limit}&run=${part(run)}`,
+    ),
+  fileAddress: (run: string, name: string) =>
+    `/api/v1/runs/${part(run)}/files/${name.split("/").map(part).join("/")}`,
+};

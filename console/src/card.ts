@@ -1,0 +1,196 @@
+/** A card: what an object is, how we know, what is foreseen for it, and why work is proposed. */
+
+import { html, LitElement, nothing } from "lit";
+import "./chart";
+import type { Card, CardAttribute, CardOutcome, Locale, Provenance, WorkRow } from "./api";
+import { choice, clock, date, minutes, number, of, percent, t } from "./text";
+import { amount, meter } from "./work-list";
+
+export class LingjingCard extends LitElement {
+  static override properties = {
+    card: { attribute: false },
+    job: { type: String },
+    hour: { type: Number },
+    start: { type: Number },
+    language: { type: String },
+    theme: { type: String },
+    scale: { type: Number },
+    quantity: { state: true },
+  };
+
+  declare card: Card | null;
+  declare job: string;
+  declare hour: number;
+  declare start: number;
+  declare language: Locale;
+  declare theme: string;
+  declare scale: number;
+  declare quantity: string;
+
+  constructor() {
+    super();
+    this.card = null;
+    this.job = "";
+    this.hour = 0;
+    this.start = 0;
+    this.language = "zh-CN";
+    this.theme = "day";
+    this.scale = 1;
+    this.quantity = "";
+  }
+
+  override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override render() {
+    const card = this.card;
+    if (!card) return nothing;
+    const jobs = [...card.jobs].sort((a, b) => Number(b.id === this.job) - Number(a.id === this.job) || a.rank - b.rank);
+    return html`
+      <article class="card" aria-labelledby="card-title">
+        <header class="card-head">
+          <button type="button" class="back" @click=${() => this.dispatchEvent(new CustomEvent("close-object", { bubbles: true }))}>
+            <span aria-hidden="true">←</span> ${t("card.back")}
+          </button>
+          <h2 id="card-title" tabindex="-1">${of(card.title)}</h2>
+          <p class="muted">${of(card.kind_title)}${card.synthetic ? html` · <span class="tag">${t("label.synthetic")}</span>` : nothing}</p>
+        </header>
+        ${jobs.map((job) => this.reason(job))}
+        ${this.outcomes(card)} ${this.charts(card)} ${this.parts(card)} ${this.origins(card)} ${this.relations(card)}
+        <p class="muted identifier">${card.id}</p>
+      </article>
+    `;
+  }
+
+  private reason(job: WorkRow) {
+    return html`
+      <section class="reason" data-job=${job.id}>
+        <h3><span class="rank" aria-label=${t("work.rank", { n: job.rank })}>${job.rank}</span> ${of(job.title)}</h3>
+        <p class="why"><strong>${t("card.why")}</strong> ${of(job.reason)}</p>
+        <p class="why muted">${of(job.ranking_reason)}</p>
+        <dl class="facts">
+          <div><dt>${t("work.action")}</dt><dd>${of(job.action_title)}</dd></div>
+          <div><dt>${t("card.chance")}</dt><dd>${percent(job.probability)}</dd></div>
+          <div><dt>${t("card.onset")}</dt><dd>${clock(job.onset)}</dd></div>
+          <div><dt>${t("card.onsetEarly")}</dt><dd>${clock(job.onset_early)}</dd></div>
+          <div><dt>${t("work.owner")}</dt><dd>${choice("owner", job.owner)}</dd></div>
+          <div><dt>${t("card.effort")}</dt><dd>${minutes(job.effort_minutes)}</dd></div>
+          ${job.amount > 0 ? html`<div><dt>${t("card.amount")}</dt><dd>${amount(job)}</dd></div>` : nothing}
+          <div><dt>${t("card.failures")}</dt><dd>${number(job.expected_failures)}</dd></div>
+          <div><dt>${t("card.score")}</dt><dd>${number(job.score, 2)}</dd></div>
+        </dl>
+      </section>
+    `;
+  }
+
+  private outcomes(card: Card) {
+    if (card.outcomes.length === 0) return nothing;
+    const events = card.outcomes.filter((row) => row.event);
+    const states = card.outcomes.filter((row) => !row.event);
+    return html`
+      <section>
+        <h3>${t("card.outcomes")}</h3>
+        ${events.length > 0
+          ? html`<table>
+              <thead><tr><th scope="col">${t("card.event")}</th><th scope="col">${t("card.chance")}</th><th scope="col">${t("card.onset")}</th></tr></thead>
+              <tbody>${events.map((row) => this.event(row))}</tbody>
+            </table>`
+          : nothing}
+        ${states.length > 0
+          ? html`<table>
+              <thead><tr><th scope="col">${t("card.extreme")}</th><th scope="col">${t("card.median")}</th><th scope="col">${t("card.range")}</th></tr></thead>
+              <tbody>${states.map((row) => html`<tr><th scope="row">${of(row.title)}</th><td>${row.p50 === null ? t("value.none") : `${number(row.p50)} ${row.unit}`}</td><td>${row.p10 === null || row.p90 === null ? t("value.none") : t("card.from", { low: number(row.p10), high: number(row.p90), unit: row.unit })}</td></tr>`)}</tbody>
+            </table>`
+          : nothing}
+      </section>
+    `;
+  }
+
+  private event(row: CardOutcome) {
+    const span =
+      row.onset_p10 && row.onset_p90
+        ? html`<span class="muted small">${t("card.between", { low: clock(row.onset_p10), high: clock(row.onset_p90) })}</span>`
+        : nothing;
+    return html`<tr><th scope="row">${of(row.title)}</th><td>${meter(row.probability ?? 0)}</td><td>${clock(row.onset_p50)} ${span}</td></tr>`;
+  }
+
+  private charts(card: Card) {
+    const chosen = card.series.find((row) => row.quantity === this.quantity) ?? card.series[0];
+    if (!chosen) return nothing;
+    return html`
+      <section class="charts">
+        <h3>${t("card.course")}</h3>
+        ${card.series_of ? html`<p class="muted">${t("card.courseOf", { name: of(card.series_of.title) })}</p>` : nothing}
+        <label>${t("card.quantity")}
+          <select name="quantity" @change=${(event: Event) => (this.quantity = (event.target as HTMLSelectElement).value)}>
+            ${card.series.map((row) => html`<option value=${row.quantity} ?selected=${row === chosen}>${of(row.title)}</option>`)}
+          </select>
+        </label>
+        <lingjing-chart .series=${chosen} .start=${this.start} .hour=${this.hour} .language=${this.language} .theme=${this.theme} .scale=${this.scale}></lingjing-chart>
+      </section>
+    `;
+  }
+
+  private parts(card: Card) {
+    if (card.parts.length === 0) return nothing;
+    const open = (id: string) => () =>
+      this.dispatchEvent(new CustomEvent("open-object", { bubbles: true, detail: { id, from: "card" } }));
+    return html`
+      <section>
+        <h3>${t("card.parts", { n: card.parts_total })}</h3>
+        <ul class="parts">
+          ${card.parts.map((part) => html`<li><button type="button" class="part" @click=${open(part.id)}><span>${of(part.title)}</span>${meter(part.probability)}</button></li>`)}
+        </ul>
+        ${card.parts_total > card.parts.length ? html`<p class="muted">${t("card.partsMore", { n: card.parts_total - card.parts.length })}</p>` : nothing}
+      </section>
+    `;
+  }
+
+  private origins(card: Card) {
+    if (card.attributes.length === 0) return nothing;
+    return html`
+      <section>
+        <h3>${t("card.attributes")}</h3>
+        <dl class="attributes">
+          ${card.attributes.map((row) => html`<div class="attribute ${row.provenance.kind}"><dt>${of(row.title)}</dt><dd>${this.value(row)}<span class="provenance">${this.provenance(row.provenance)}</span></dd></div>`)}
+        </dl>
+      </section>
+    `;
+  }
+
+  private value(row: CardAttribute) {
+    if (typeof row.value === "boolean") return row.value ? t("value.yes") : t("value.no");
+    if (typeof row.value === "number") {
+      const text = row.name === "construction_year" ? String(row.value) : number(row.value, 3);
+      return row.unit ? `${text} ${row.unit}` : text;
+    }
+    return row.type === "choice" ? choice(row.name, row.value) : row.value;
+  }
+
+  private provenance(from: Provenance) {
+    const parts = [t(`provenance.${from.kind}`), from.source];
+    if (from.rule) parts.push(t("provenance.rule", { rule: from.rule }));
+    if (from.confidence !== undefined) parts.push(t("provenance.confidence", { value: percent(from.confidence) }));
+    if (from.observed_at) parts.push(date(from.observed_at));
+    if (from.synthetic) parts.push(t("label.synthetic"));
+    return parts.join(" · ");
+  }
+
+  private relations(card: Card) {
+    const rows = Object.entries(card.relationships);
+    if (rows.length === 0) return nothing;
+    const open = (id: string) => () =>
+      this.dispatchEvent(new CustomEvent("open-object", { bubbles: true, detail: { id, from: "card" } }));
+    return html`
+      <section>
+        <h3>${t("card.relations")}</h3>
+        <ul class="parts">
+          ${rows.map(([, named]) => html`<li><button type="button" class="part" @click=${open(named.id)}>${of(named.title)}</button></li>`)}
+        </ul>
+      </section>
+    `;
+  }
+}
+
+customElements.define("lingjing-card", LingjingCard);

@@ -1,0 +1,83 @@
+/**
+ * The colours of the map. Both scales fall (by day) or rise (by night) evenly in lightness, so they
+ * also read in grey and with any colour blindness; `tests/colours.test.ts` holds them to it.
+ */
+
+export type Mode = "probability" | "onset";
+export type Theme = "day" | "night";
+
+export interface Step {
+  /** Lowest value of the step, as the byte the map gets. */
+  from: number;
+  colour: string;
+}
+
+/** Lower bounds of the probability steps, 0 to 1; below the first nothing is drawn. */
+export const PROBABILITY_BOUNDS = [0.05, 0.2, 0.4, 0.6, 0.8] as const;
+/** Lower bounds of the onset steps [h]. */
+export const ONSET_BOUNDS = [0, 6, 12, 24, 36, 48] as const;
+
+const PROBABILITY: Record<Theme, readonly string[]> = {
+  day: ["#f8d14f", "#f59402", "#e84e10", "#bb094b", "#720a6f"],
+  night: ["#752f85", "#be3382", "#f45a56", "#ffa02e", "#fcde3d"],
+};
+const ONSET: Record<Theme, readonly string[]> = {
+  day: ["#2d2b6c", "#2c4f94", "#1479b0", "#21a3bc", "#5cc9c2", "#9be8c6"],
+  night: ["#b1ffdc", "#6ae2d4", "#2abfd4", "#1997cf", "#346fb8", "#414a94"],
+};
+
+export function steps(mode: Mode, theme: Theme): Step[] {
+  const bounds: readonly number[] =
+    mode === "probability" ? PROBABILITY_BOUNDS.map((bound) => Math.ceil(bound * 255)) : ONSET_BOUNDS;
+  const colours = (mode === "probability" ? PROBABILITY : ONSET)[theme];
+  return bounds.map((from, at) => ({ from, colour: colours[at] ?? "#888888" }));
+}
+
+export interface BaseColours {
+  background: string;
+  district: string;
+  outline: string;
+  building: string;
+  buildingEdge: string;
+  road: string;
+  roadEdge: string;
+  label: string;
+  halo: string;
+  strong: string;
+  selected: string;
+  facility: string;
+  facilityText: string;
+}
+
+export const BASE: Record<Theme, BaseColours> = {
+  day: {
+    background: "#eceff1",
+    district: "#f8f8f5",
+    outline: "#7b8794",
+    building: "#dadde0",
+    buildingEdge: "#b9bfc5",
+    road: "#ffffff",
+    roadEdge: "#b4bcc4",
+    label: "#24303b",
+    halo: "#ffffff",
+    strong: "#3b0a3a",
+    selected: "#0057d9",
+    facility: "#1c4f75",
+    facilityText: "#ffffff",
+  },
+  night: {
+    background: "#0d1319",
+    district: "#131b23",
+    outline: "#72808e",
+    building: "#27313b",
+    buildingEdge: "#3a4753",
+    road: "#3d4955",
+    roadEdge: "#202a33",
+    label: "#e4eaf0",
+    halo: "#0d1319",
+    strong: "#fff6d5",
+    selected: "#6fb6ff",
+    facility: "#a9d3f5",
+    facilityText: "#0d1319",
+  },
+};

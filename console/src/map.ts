@@ -1,0 +1,277 @@
+/** The map: a district's layers, coloured by what a run foresees. */
+
+import "maplibre-gl/dist/maplibre-gl.css";
+import workerAddress from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
+import { html, LitElement, type PropertyValues } from "lit";
+import {
+  Map as MapLibre,
+  NavigationControl,
+  ScaleControl,
+  setWorkerUrl,
+  type GeoJSONSource,
+  type MapMouseEvent,
+} from "maplibre-gl";
+import type { Card, LayerName, Locale, StateLayer, WorkRow } from "./api";
+import type { Mode, Theme } from "./colours";
+import { buildStyle, facilityImages } from "./map-style";
+import { onsetValues, valuesAt, type LayerState } from "./state";
+import { t } from "./text";
+
+setWorkerUrl(workerAddress);
+
+export type Layers = Partial<Record<LayerName, GeoJSON.FeatureCollection>>;
+export type States = Partial<Record<StateLayer, LayerState>>;
+
+/** Chance below which an onset is not worth a colour. */
+export const LEAST_ONSET_PROBABILITY = 0.1;
+const CLICKABLE = ["work", "facilities", "assets", "buildings", "roads"];
+const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+
+export class LingjingMap extends LitElement {
+  static override properties = {
+    layers: { attribute: false },
+    states: { attribute: false },
+    hour: { type: Number },
+    mode: { type: String },
+    theme: { type: String },
+    language: { type: String },
+    scale: { type: Number },
+    bounds: { attribute: false },
+    work: { attribute: false },
+    card: { attribute: false },
+    assets: { attribute: false },
+  };
+
+  declare layers: Layers;
+  declare states: States;
+  declare hour: number;
+  declare mode: Mode;
+  declare theme: Theme;
+  declare language: Locale;
+  declare scale: number;
+  declare bounds: [number, number, number, number] | null;
+  declare work: readonly WorkRow[];
+  declare card: Card | null;
+  declare assets: GeoJSON.FeatureCollection | null;
+
+  private map: MapLibre | null = null;
+  private ready = false;
+  private shown: Partial<Record<StateLayer, Uint8Array>> = {};
+  private resizing: ResizeObserver | null = null;
+
+  constructor() {
+    super();
+    this.layers = {};
+    this.states = {};
+    this.hour = 0;
+    this.mode = "probability";
+    this.theme = "day";
+    this.language = "zh-CN";
+    this.scale = 1;
+    this.bounds = null;
+    this.work = [];
+    this.card = null;
+    this.assets = null;
+  }
+
+  override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override render() {
+    return html`<div class="map-canvas"></div>`;
+  }
+
+  override firstUpdated(): void {
+    const container = this.querySelector<HTMLElement>(".map-canvas");
+    if (!container) return;
+    const map = new MapLibre({
+      container,
+      style: buildStyle(this.mode, this.theme, this.language, this.scale),
+      attributionControl: false,
+      ...(this.bounds ? { bounds: this.bounds, fitBoundsOptions: { padding: 24 } } : {}),
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      maxZoom: 20,
+      fadeDuration: 0,
+      canvasContextAttributes: { preserveDrawingBuffer: true, antialias: true },
+      locale: this.controlWords(),
+    });
+    this.map = map;
+    map.touchZoomRotate.disableRotation();
+    map.addControl(new NavigationControl({ showCompass: false }), "top-left");
+    map.addControl(new ScaleControl({ unit: "metric" }), "bottom-left");
+    map.on("load", () => this.fill());
+    map.on("click", (event) => this.pick(event));
+    map.on("mousemove", (event) => this.point(event));
+    map.on("moveend", () => this.announceView());
+    map.on("idle", () => this.dispatchEvent(new CustomEvent("map-idle", { bubbles: true })));
+    map.on("error", (event) => console.error("map", event.error));
+    this.resizing = new ResizeObserver(() => map.resize());
+    this.resizing.observe(container);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.resizing?.disconnect();
+    this.map?.remove();
+    this.map = null;
+    this.ready = false;
+  }
+
+  override updated(changed: PropertyValues): void {
+    const map = this.map;
+    if (!map || !this.ready) {
+      if (map && changed.has("bounds")) this.fit();
+      return;
+    }
+    if (changed.has("theme") || changed.has("language") || changed.has("scale") || changed.has("mode")) {
+      this.ready = false;
+      map.setStyle(buildStyle(this.mode, this.theme, this.language, this.scale), { diff: false });
+      map.once("style.load", () => this.fill());
+      this.nameCanvas();
+      return;
+    }
+    if (changed.has("layers")) this.fillLayers();
+    if (changed.has("layers") || changed.has("states")) this.shown = {};
+    if (changed.has("layers") || changed.has("states") || changed.has("hour")) this.paint();
+    if (changed.has("work")) this.fillWork();
+    if (changed.has("assets")) this.set("assets", this.assets ?? EMPTY);
+    if (changed.has("card")) this.fillSelected();
+    if (changed.has("bounds")) this.fit();
+  }
+
+  /** Bring an object into view. */
+  show(card: Card): void {
+    const map = this.map;
+    if (!map) return;
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    map.easeTo({ center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still ? 0 : 600 });
+  }
+
+  private controlWords(): Record<string, string> {
+    return {
+      "NavigationControl.ZoomIn": t("map.zoomIn"),
+      "NavigationControl.ZoomOut": t("map.zoomOut"),
+      "Map.Title": t("map.title"),
+    };
+  }
+
+  private nameCanvas(): void {
+    this.querySelector("canvas")?.setAttribute("aria-label", t("map.title"));
+    this.querySelector(".maplibregl-ctrl-zoom-in")?.setAttribute("aria-label", t("map.zoomIn"));
+    this.querySelector(".maplibregl-ctrl-zoom-out")?.setAttribute("aria-label", t("map.zoomOut"));
+  }
+
+  private fit(): void {
+    if (this.bounds) this.map?.fitBounds(this.bounds, { padding: 24, duration: 0 });
+  }
+
+  private set(source: string, data: GeoJSON.FeatureCollection): void {
+    this.map?.getSource<GeoJSONSource>(source)?.setData(data);
+  }
+
+  private fill(): void {
+    const map = this.map;
+    if (!map) return;
+    for (const [name, image] of facilityImages(this.theme, this.language)) {
+      if (map.hasImage(name)) map.removeImage(name);
+      map.addImage(name, image, { pixelRatio: 1.6 });
+    }
+    this.ready = true;
+    this.shown = {};
+    this.nameCanvas();
+    this.fillLayers();
+    this.fillWork();
+    this.set("assets", this.assets ?? EMPTY);
+    this.fillSelected();
+    this.paint();
+    this.announceView();
+  }
+
+  private fillLayers(): void {
+    for (const name of ["sub-districts", "roads", "buildings", "facilities"] as const) {
+      this.map?.removeFeatureState({ source: name });
+      this.set(name, this.layers[name] ?? EMPTY);
+    }
+  }
+
+  private fillWork(): void {
+    // The first rank is drawn last, so that it lies on top.
+    const features = [...this.work].reverse().map((row) => ({
+      type: "Feature" as const,
+      geometry: { type: "Point" as const, coordinates: [row.longitude_deg, row.latitude_deg] },
+      properties: { id: row.target, rank: row.rank, job: row.id },
+    }));
+    this.set("work", { type: "FeatureCollection", features });
+  }
+
+  private fillSelected(): void {
+    const features = this.card
+      ? [{ type: "Feature" as const, geometry: this.card.geometry, properties: {} }]
+      : [];
+    this.set("selected", { type: "FeatureCollection", features });
+  }
+
+  /** Give every feature the byte of the chosen hour; only what changed is told to the map. */
+  private paint(): void {
+    const map = this.map;
+    if (!map) return;
+    for (const layer of ["roads", "buildings"] as const) {
+      const state = this.states[layer];
+      const features = this.layers[layer]?.features.length ?? 0;
+      if (!state || state.features !== features) {
+        map.removeFeatureState({ source: layer });
+        delete this.shown[layer];
+        continue;
+      }
+      const values =
+        this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY);
+      const before = this.shown[layer];
+      for (let id = 0; id < values.length; id++) {
+        if (before && before[id] === values[id]) continue;
+        map.setFeatureState({ source: layer, id }, { v: values[id] });
+      }
+      this.shown[layer] = values;
+    }
+  }
+
+  private hit(event: MapMouseEvent) {
+    const map = this.map;
+    if (!map) return undefined;
+    const { x, y } = event.point;
+    const box: [[number, number], [number, number]] = [
+      [x - 4, y - 4],
+      [x + 4, y + 4],
+    ];
+    const layers = CLICKABLE.filter((layer) => map.getLayer(layer));
+    const found = map.queryRenderedFeatures(box, { layers });
+    return CLICKABLE.map((layer) => found.find((feature) => feature.layer.id === layer)).find(Boolean);
+  }
+
+  private pick(event: MapMouseEvent): void {
+    const feature = this.hit(event);
+    const id: unknown = feature?.properties["id"];
+    if (typeof id === "string") {
+      const job = feature?.properties["job"] as string | undefined;
+      this.dispatchEvent(new CustomEvent("open-object", { bubbles: true, detail: { id, job, from: "map" } }));
+    }
+  }
+
+  private point(event: MapMouseEvent): void {
+    if (this.map) this.map.getCanvas().style.cursor = this.hit(event) ? "pointer" : "";
+  }
+
+  private announceView(): void {
+    const map = this.map;
+    if (!map) return;
+    const view = map.getBounds();
+    const bounds = [view.getWest(), view.getSouth(), view.getEast(), view.getNorth()];
+    this.dispatchEvent(
+      new CustomEvent("view-changed", { bubbles: true, detail: { zoom: map.getZoom(), bounds } }),
+    );
+  }
+}
+
+customElements.define("lingjing-map", LingjingMap);

@@ -1,0 +1,122 @@
+/** Words for people: catalogues by locale, numbers, and times as the district's clock shows them. */
+
+import en from "./messages/en.json";
+import zh from "./messages/zh-CN.json";
+import type { Locale, Text } from "./api";
+
+export const CATALOGUES: Record<Locale, Record<string, string>> = { "zh-CN": zh, en };
+export const DEFAULT_ZONE = "Asia/Shanghai";
+
+let current: Locale = "zh-CN";
+let clockZone = DEFAULT_ZONE;
+
+/** The zone of the district's clock, as the run names it. */
+export function setZone(name: string): void {
+  clockZone = name;
+}
+
+export function zone(): string {
+  return clockZone;
+}
+
+/** What people call that zone; its own name where the catalogue has no word for it. */
+export function zoneName(): string {
+  const key = `zone.${clockZone}`;
+  return hasText(key) ? t(key) : clockZone;
+}
+
+export function setLocale(locale: Locale): void {
+  current = locale;
+}
+
+export function locale(): Locale {
+  return current;
+}
+
+/** The message of a key, its `{fields}` filled. A key without words shows itself, so it is seen. */
+export function t(key: string, values: Record<string, string | number> = {}): string {
+  const text = CATALOGUES[current][key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+export function hasText(key: string): boolean {
+  return key in CATALOGUES[current];
+}
+
+export function of(text: Text | undefined | null): string {
+  return text ? text[current] || text["zh-CN"] || text.en : "";
+}
+
+export function percent(value: number): string {
+  if (value > 0 && value < 0.01) return "<1 %";
+  if (value < 1 && value > 0.99) return ">99 %";
+  return `${Math.round(value * 100)} %`;
+}
+
+export function number(value: number, digits = 1): string {
+  return new Intl.NumberFormat(current, { maximumFractionDigits: digits }).format(value);
+}
+
+const WEEKDAY: Intl.DateTimeFormatOptions = {
+  month: "numeric",
+  day: "numeric",
+  weekday: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+};
+
+/** An instant on the district's clock: `12月21日 周四 03:00`. */
+export function clock(instant: number | string | null): string {
+  if (instant === null) return t("value.none");
+  const at = typeof instant === "string" ? Date.parse(instant) : instant;
+  if (!Number.isFinite(at)) return t("value.none");
+  if (current === "zh-CN") {
+    const parts = new Intl.DateTimeFormat("zh-CN", { ...WEEKDAY, timeZone: clockZone }).formatToParts(at);
+    const get = (type: string) => parts.find((part) => part.type === type)?.value ?? "";
+    return `${get("month")}月${get("day")}日 ${get("weekday")} ${get("hour")}:${get("minute")}`;
+  }
+  return new Intl.DateTimeFormat("en-GB", { ...WEEKDAY, timeZone: clockZone, month: "short" }).format(at);
+}
+
+/** Hour of the district's clock, 0 to 23. */
+export function hourOfDay(at: number): number {
+  const format = new Intl.DateTimeFormat("en-GB", { timeZone: clockZone, hour: "2-digit", hourCycle: "h23" });
+  return Number(format.format(at));
+}
+
+/** A day for a mark on the time bar: `12/21`. */
+export function shortDay(at: number): string {
+  return new Intl.DateTimeFormat(current, { timeZone: clockZone, month: "numeric", day: "numeric" }).format(at);
+}
+
+/** An instant with its year, for records. */
+export function date(instant: string | null): string {
+  if (!instant) return t("value.none");
+  const parts = new Intl.DateTimeFormat("sv-SE", {
+    timeZone: clockZone,
+    dateStyle: "short",
+    timeStyle: "short",
+  });
+  return parts.format(Date.parse(instant));
+}
+
+/** How old something is, in the largest fitting unit. */
+export function age(instant: string | null, now = Date.now()): string {
+  if (!instant) return t("value.none");
+  const minutes = Math.max(0, Math.round((now - Date.parse(instant)) / 60_000));
+  if (minutes < 1) return t("age.now");
+  if (minutes < 60) return t("age.minutes", { n: minutes });
+  if (minutes < 48 * 60) return t("age.hours", { n: Math.round(minutes / 60) });
+  return t("age.days", { n: Math.round(minutes / 1440) });
+}
+
+export function minutes(value: number): string {
+  return value < 90 ? t("value.minutes", { n: Math.round(value) }) : t("value.hours", { n: number(value / 60) });
+}
+
+/** A word of a closed list (`use`, `owner`, …) in the current language. */
+export function choice(attribute: string, value: string): string {
+  const key = `choice.${attribute}.${value}`;
+  return hasText(key) ? t(key) : value;
+}

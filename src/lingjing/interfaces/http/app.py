@@ -1,0 +1,117 @@
+"""The application: data endpoints under `/api/v1`, the page at `/`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from lingjing.interfaces.http.answers import error_answer
+from lingjing.interfaces.http.endpoints import ENDPOINTS
+from lingjing.interfaces.http.security import Guard
+from lingjing.interfaces.http.shelf import Shelf
+from lingjing.twin.contract import Store
+from lingjing.vocabulary import LOCALES, LingjingError
+
+API = "/api/v1"
+WEB = Path(__file__).resolve().parent.parent / "web"
+"""Where the built page lies in the package."""
+
+_log = logging.getLogger(__name__)
+
+
+class Assets(StaticFiles):
+    """The page's files; their names carry a hash of their content, so they never change."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, to be kept for a year."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(
+    data_dir: Path, web_dir: Path | None = None, *, store: Store | None = None
+) -> Starlette:
+    """The application over one data folder.
+
+    Args:
+        data_dir: Folder that holds everything kept; it may still be empty.
+        web_dir: Where the built page lies; the one in the package by default.
+        store: A store to read instead of the one in the folder.
+    """
+    shelf = Shelf(data_dir, store)
+    web = web_dir or WEB
+
+    @contextlib.asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        del app
+        yield
+        shelf.close()
+
+    def page(request: Request) -> Response:
+        del request
+        return _page(web)
+
+    def icon(request: Request) -> Response:
+        if not (web / "icon.svg").is_file():
+            raise LingjingError("http.not-found", path=request.url.path)
+        return FileResponse(web / "icon.svg", media_type="image/svg+xml")
+
+    app = Starlette(
+        routes=[
+            *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            Route("/", page, methods=["GET"]),
+            Route("/icon.svg", icon, methods=["GET"]),
+            Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
+        ],
+        middleware=[Middleware(Guard), Middleware(GZipMiddleware, minimum_size=1000)],
+        exception_handlers={
+            LingjingError: _refuse,
+            HTTPException: _refuse_http,
+            Exception: _fail,
+        },
+        lifespan=life,
+    )
+    app.state.shelf = shelf
+    return app
+
+
+def _page(web: Path) -> Response:
+    index = web / "index.html"
+    if index.is_file():
+        return FileResponse(index, headers={"Cache-Control": "no-cache"})
+    error = LingjingError("http.page-not-built")
+    text = "\n".join(f"{error.what(locale)} {error.remedy(locale)}" for locale in LOCALES)
+    return PlainTextResponse(text + "\n", status_code=404)
+
+
+def _refuse(request: Request, error: Exception) -> Response:
+    del request
+    if not isinstance(error, LingjingError):
+        raise error
+    return error_answer(error)
+
+
+def _refuse_http(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return error_answer(
+            LingjingError("http.method-not-allowed", path=request.url.path, method=request.method)
+        )
+    return error_answer(LingjingError("http.not-found", path=request.url.path[:200]))
+
+
+def _fail(request: Request, error: Exception) -> Response:
+    _log.error("%s failed", request.url.path, exc_info=error)
+    return error_answer(LingjingError("http.internal", detail=type(error).__name__))

@@ -1,0 +1,225 @@
+"""Reading a run's folder for the endpoints: what is large is read once and kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from lingjing.engine.summary import part_of
+from lingjing.vocabulary import LOCALES, LingjingError
+
+FILES = {
+    "outcomes.parquet": "application/vnd.apache.parquet",
+    "series.parquet": "application/vnd.apache.parquet",
+    "work.csv": "text/csv; charset=utf-8",
+    "work.geojson": "application/geo+json",
+    "summary.json": "application/json",
+    "summary.md": "text/markdown; charset=utf-8",
+    "run.json": "application/json",
+    "figures/temperature_fan.svg": "image/svg+xml",
+    "figures/onset_histogram.svg": "image/svg+xml",
+    "figures/map.svg": "image/svg+xml",
+}
+"""Files of a run that may be downloaded, and nothing else."""
+
+EVENT_ORDER = ("plugged", "road_slippery", "burst", "freezing", "road_below_zero")
+"""Events by weight: where one has to stand for an asset, the first it has."""
+
+LEVELS = ("p10", "p25", "p50", "p75", "p90")
+
+
+class RunReader:
+    """One run's folder, its tables read on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self._outcomes: pa.Table | None = None
+        self._series: pa.Table | None = None
+        self._work: list[dict[str, Any]] | None = None
+        self._chances: dict[str, dict[str, Any]] | None = None
+
+    def _json(self, name: str) -> dict[str, Any]:
+        found = json.loads((self.path / name).read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise LingjingError("http.broken-run", name=self.name, detail=name)
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """Content of `run.json`."""
+        return self._json("run.json")
+
+    def summary(self) -> dict[str, Any]:
+        """Content of `summary.json`."""
+        return self._json("summary.json")
+
+    def files(self) -> list[str]:
+        """Names of the files that can be downloaded."""
+        return [name for name in FILES if (self.path / name).is_file()]
+
+    def outcomes(self) -> pa.Table:
+        """All of `outcomes.parquet`."""
+        if self._outcomes is None:
+            self._outcomes = pq.read_table(self.path / "outcomes.parquet")
+        return self._outcomes
+
+    def series(self) -> pa.Table:
+        """All of `series.parquet`."""
+        if self._series is None:
+            self._series = pq.read_table(self.path / "series.parquet")
+        return self._series
+
+    def work(self) -> list[dict[str, Any]]:
+        """Rows of `work.csv`, first rank first."""
+        if self._work is None:
+            with (self.path / "work.csv").open(encoding="utf-8-sig", newline="") as page:
+                self._work = [work_row(dict(row)) for row in csv.DictReader(page)]
+        return self._work
+
+    def outcomes_of(self, asset: str) -> list[dict[str, Any]]:
+        """Outcome rows of one asset."""
+        table = self.outcomes()
+        rows: list[dict[str, Any]] = table.filter(pc.equal(table["asset"], asset)).to_pylist()
+        return rows
+
+    def chances(self) -> dict[str, dict[str, Any]]:
+        """Asset → the chance and median onset of its weightiest event."""
+        if self._chances is None:
+            table = self.outcomes()
+            found: dict[str, dict[str, Any]] = {}
+            for quantity in reversed(EVENT_ORDER):
+                rows = table.filter(
+                    pc.and_(
+                        pc.equal(table["quantity"], quantity), pc.is_valid(table["probability"])
+                    )
+                )
+                names = rows["asset"].to_pylist()
+                for asset, chance in zip(names, rows["probability"].to_pylist(), strict=True):
+                    found[asset] = {"quantity": quantity, "probability": round(chance, 4)}
+            self._chances = found
+        return self._chances
+
+    def outcomes_with(self, quantity: str, kinds: tuple[str, ...]) -> pa.Table:
+        """Outcome rows of one quantity for some kinds."""
+        table = self.outcomes()
+        wanted = pc.and_(
+            pc.equal(table["quantity"], quantity), pc.is_in(table["kind"], pa.array(kinds))
+        )
+        return table.filter(wanted)
+
+    def hourly(
+        self, quantity: str, kinds: tuple[str, ...]
+    ) -> dict[tuple[str, int], NDArray[np.float32]]:
+        """(kind, situation) → hourly probability [hours + 1] of one event quantity."""
+        table = self.series()
+        wanted = pc.and_(
+            pc.equal(table["quantity"], quantity), pc.is_in(table["kind"], pa.array(kinds))
+        )
+        rows = table.filter(wanted).select(["kind", "situation", "probability"]).to_pylist()
+        return {
+            (row["kind"], row["situation"]): np.asarray(row["probability"], dtype=np.float32)
+            for row in rows
+            if row["probability"] is not None
+        }
+
+    def series_of(self, kind: str, quantity: str, situation: int) -> dict[str, Any] | None:
+        """Hourly percentiles or probability of one situation, None where there are none."""
+        table = self.series()
+        wanted = pc.and_(
+            pc.and_(pc.equal(table["kind"], kind), pc.equal(table["quantity"], quantity)),
+            pc.equal(table["situation"], situation),
+        )
+        rows = table.filter(wanted).to_pylist()
+        if not rows:
+            return None
+        names = (*LEVELS, "probability")
+        return {
+            name: [None if value is None else round(value, 3) for value in rows[0][name]]
+            for name in names
+            if rows[0].get(name) is not None
+        }
+
+
+def run_folders(data_dir: Path) -> list[Path]:
+    """Folders of finished runs; a run being written is hidden and has no record yet."""
+    folder = data_dir / "runs"
+    if not folder.is_dir():
+        return []
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".")
+        and (path / "run.json").is_file()
+        and (path / "summary.json").is_file()
+    ]
+
+
+def run_head(reader: RunReader) -> dict[str, Any]:
+    """What a list of runs says of one."""
+    summary, record = reader.summary(), reader.record()
+    window, weather = summary["window"], summary["weather"]
+    return {
+        "run": reader.name,
+        "district": summary["district"]["name"],
+        "scenario": summary["scenario"]["id"],
+        "scenario_title": summary["scenario"]["title"],
+        "weather": weather["name"],
+        "start": window["start"],
+        "hours": window["hours"],
+        "zone": window["zone"],
+        "members": weather["members"],
+        "written_at": record.get("written_at"),
+        "synthetic": summary["synthetic"],
+        "labels": summary["labels"],
+    }
+
+
+def headline(reader: RunReader) -> dict[str, list[str]]:
+    """The sentences of the summary that stand in bold, by locale."""
+    document = (reader.path / "summary.md").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for locale in LOCALES:
+        lines = part_of(document, locale).splitlines()
+        bold = [line for line in lines if line.startswith("**") and line.endswith("**")]
+        found[locale] = [line.strip("*") for line in bold]
+    return found
+
+
+WORK_NUMBERS = (
+    "probability",
+    "expected_failures",
+    "expected_harm_households",
+    "averted_share",
+    "score",
+    "effort_minutes",
+    "amount",
+    "longitude_deg",
+    "latitude_deg",
+)
+
+
+def work_row(cells: dict[str, str]) -> dict[str, Any]:
+    """A row of `work.csv` with numbers as numbers and texts by locale."""
+    row: dict[str, Any] = {name: float(cells[name]) for name in WORK_NUMBERS}
+    for name in ("id", "action", "target", "place", "hazard", "owner", "amount_unit"):
+        row[name] = cells[name]
+    row["rank"] = int(cells["rank"])
+    row["assets"] = cells["assets"].split()
+    row["onset"] = cells["onset_utc"] or None
+    row["onset_early"] = cells["onset_early_utc"] or None
+    for name, column in (
+        ("title", "title"),
+        ("action_title", "action_title"),
+        ("reason", "reason"),
+        ("ranking_reason", "rank_reason"),
+    ):
+        row[name] = {"zh-CN": cells[f"{column}_zh"], "en": cells[f"{column}_en"]}
+    return row

@@ -1,0 +1,204 @@
+"""What the endpoints read: the twin and the runs of one data folder, kept ready for requests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lingjing.engine.settings import open_store
+from lingjing.interfaces.http.answers import Packed, encode
+from lingjing.interfaces.http.layers import kind_of_layer, layer_geojson
+from lingjing.interfaces.http.runs import RunReader, headline, run_folders, run_head
+from lingjing.interfaces.http.state import (
+    STATE_KINDS,
+    choose_quantity,
+    event_quantities,
+    layer_state,
+    state_content,
+)
+from lingjing.twin.contract import Store
+from lingjing.twin.entities import District
+from lingjing.twin.views import TwinView
+from lingjing.vocabulary import LingjingError, kinds, parse_instant
+
+KEPT_ANSWERS = 48
+KEPT_RUNS = 4
+
+
+class Shelf:
+    """Reads districts and runs; large answers are packed once and kept while their data stand."""
+
+    def __init__(self, data_dir: Path, store: Store | None = None) -> None:
+        self.data_dir = data_dir
+        self._store = store
+        self._lock = threading.RLock()
+        self._answers: OrderedDict[tuple[str, ...], Packed] = OrderedDict()
+        self._readers: OrderedDict[tuple[str, int], RunReader] = OrderedDict()
+
+    @property
+    def store(self) -> Store:
+        """The twin, opened on first use."""
+        with self._lock:
+            if self._store is None:
+                self._store = open_store(self.data_dir)
+            return self._store
+
+    def close(self) -> None:
+        """Let go of the twin."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    def version(self, district: District) -> str:
+        """Changes whenever an import changed the district."""
+        facts = [district.updated_at] + [
+            f"{item.name}:{item.sha256}:{item.imported_at}"
+            for item in self.store.sources(district.name)
+        ]
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+    def district_content(self, district: District) -> dict[str, Any]:
+        """A district for people: titles, counts, and whom to credit."""
+        sources = self.store.sources(district.name)
+        return {
+            "name": district.name,
+            "pack": district.pack,
+            "title": {"zh-CN": district.title_zh, "en": district.title_en},
+            "bounds": list(district.bounds),
+            "synthetic": district.synthetic,
+            "updated_at": district.updated_at,
+            "data_version": self.version(district),
+            "counts": self.store.counts(district.name),
+            "attributions": list(dict.fromkeys(item.attribution for item in sources)),
+            "sources": [
+                {
+                    "name": item.name,
+                    "attribution": item.attribution,
+                    "licence": item.licence,
+                    "synthetic": item.synthetic,
+                    "imported_at": item.imported_at,
+                }
+                for item in sources
+            ],
+        }
+
+    def view(self, district: str, kind: str) -> TwinView:
+        """A kind's columns; the store keeps them."""
+        return self.store.twin(district).view(kind)
+
+    def _kept(self, key: tuple[str, ...], make: Callable[[], bytes]) -> Packed:
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        media = "application/geo+json" if key[0] == "layer" else "application/json"
+        packed = Packed.of(make(), media)
+        with self._lock:
+            self._answers[key] = packed
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return packed
+
+    def layer(self, name: str, layer: str) -> Packed:
+        """A layer as GeoJSON."""
+        district = self.store.district(name)
+        kind = kind_of_layer(layer)
+        key = ("layer", name, self.version(district), layer)
+        return self._kept(key, lambda: layer_geojson(self.view(name, kind)))
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs that can be read, the newest first."""
+        heads = []
+        for path in run_folders(self.data_dir):
+            try:
+                heads.append(run_head(self.reader(path.name)))
+            except (OSError, KeyError, TypeError, ValueError, LingjingError):
+                continue  # a broken folder must not hide the others; asking for it says why
+        return sorted(heads, key=lambda head: (head["written_at"] or "", head["run"]), reverse=True)
+
+    def reader(self, run: str) -> RunReader:
+        """The run of that name; one that was replaced on the disk is read anew.
+
+        Raises:
+            LingjingError: `http.no-run`.
+        """
+        path = next((item for item in run_folders(self.data_dir) if item.name == run), None)
+        if path is None:
+            raise LingjingError("http.no-run", name=run)
+        key = (run, (path / "run.json").stat().st_mtime_ns)
+        with self._lock:
+            if key not in self._readers:
+                self._readers[key] = RunReader(path)
+            self._readers.move_to_end(key)
+            while len(self._readers) > KEPT_RUNS:
+                self._readers.popitem(last=False)
+            return self._readers[key]
+
+    def run_content(self, run: str) -> dict[str, Any]:
+        """A run's head, summary, quantities by layer, and files."""
+        reader = self.reader(run)
+        outcomes = reader.outcomes()
+        summary = reader.summary()
+        return {
+            **run_head(reader),
+            "attributions": summary["attribution"],
+            "quantities": {
+                layer: event_quantities(outcomes, kinds) for layer, kinds in STATE_KINDS.items()
+            },
+            "files": reader.files(),
+            "texts": headline(reader),
+            "summary": summary,
+            "record": reader.record(),
+        }
+
+    def work(self, run: str) -> list[dict[str, Any]]:
+        """The ranked work, each row with the sub-district of its target."""
+        reader = self.reader(run)
+        rows = reader.work()
+        if any("sub_district" not in row for row in rows):
+            names = self._sub_districts(reader.summary()["district"]["name"], rows)
+            for row in rows:
+                row["sub_district"] = names.get(row["target"], "")
+        return rows
+
+    def _sub_districts(self, district: str, rows: list[dict[str, Any]]) -> dict[str, str]:
+        targets = {row["target"] for row in rows}
+        wanted = {target.split(":")[2] for target in targets if target.count(":") >= 4}
+        found: dict[str, str] = {}
+        for kind in sorted(wanted & kinds().keys()):
+            view = self.view(district, kind)
+            names = view.text("name" if kind == "SubDistrict" else "sub_district", "")
+            for entity, name in zip(view.ids, names, strict=True):
+                if entity in targets:
+                    found[str(entity)] = str(name)
+        return found
+
+    def state(self, run: str, layer: str, quantity: str | None) -> Packed:
+        """A layer's hourly state, see `state_content`."""
+        reader = self.reader(run)
+        kind = kind_of_layer(layer)
+        chosen = choose_quantity(run, layer, quantity, reader.outcomes())
+        head = run_head(reader)
+        district = self.store.district(head["district"])
+        version = self.version(district)
+        stamp = hashlib.sha256(json.dumps(reader.record()).encode()).hexdigest()
+
+        def make() -> bytes:
+            kinds = STATE_KINDS[layer]
+            state = layer_state(
+                self.view(district.name, kind),
+                {item: self.view(district.name, item) for item in kinds if item != kind},
+                reader.outcomes_with(chosen, kinds),
+                reader.hourly(chosen, kinds),
+                int(parse_instant(head["start"]).timestamp()),
+                int(head["hours"]),
+            )
+            return encode(state_content(run, layer, chosen, state, head["start"], version))
+
+        return self._kept(("state", run, stamp, version, layer, chosen), make)
