@@ -88,8 +88,12 @@ def checks(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[W
         if likely < settings.thresholds["check_probability"] and not everywhere:
             continue
         quantity = near[0][1].name if near else "plugged"
-        onset = float(near[0][1].hazard.onset_hours[near[0][2]]) if near else float("nan")
-        early = float(near[0][1].hazard.onset_early_hours[near[0][2]]) if near else float("nan")
+        # with no marked risk near, the cold itself is due at the coldest hour
+        onset = early = foreseen.facts.get("coldest_hour", float("nan"))
+        if near:
+            _, risk, index = near[0]
+            onset = float(risk.hazard.onset_hours[index])
+            early = float(risk.hazard.onset_early_hours[index])
         kind = str(kinds[row])
         target = str(view.ids[row])
         where = title_of(names[row], f"facility.{kind}")
@@ -106,9 +110,9 @@ def checks(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[W
             "probability": likely,
             "radius_m": radius,
             "facility_weight": settings.facilities[kind],
+            "onset_p50_hours": onset,
+            "onset_p10_hours": early,
         }
-        if near:
-            numbers |= {"onset_p50_hours": onset, "onset_p10_hours": early}
         works.append(
             Work(
                 id=f"coldwave:check:{target}",

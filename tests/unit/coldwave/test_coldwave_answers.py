@@ -1,0 +1,236 @@
+"""The work that the cold wave proposes, its words, and the review afterwards."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from lingjing.decision import rank
+from lingjing.forecast.outlook import Outlook
+from lingjing.scenarios.coldwave import Coldwave
+from lingjing.scenarios.coldwave.settings import read_settings
+from lingjing.scenarios.coldwave.words import MESSAGES
+from lingjing.sdk import Foreseen, Outcome, Progress, Work
+from lingjing.twin.entities import Entity
+from lingjing.twin.memory import MemoryTwin
+from lingjing.vocabulary import LOCALES
+
+MakeTwin = Callable[..., MemoryTwin]
+MakeOutlook = Callable[..., Outlook]
+
+
+def night(twin: MemoryTwin, outlook: Outlook) -> tuple[Foreseen, list[Work]]:
+    scenario = Coldwave()
+    foreseen = scenario.foresee(twin, outlook, seed=7, progress=Progress())
+    return foreseen, list(scenario.answer(twin, foreseen))
+
+
+def by_action(works: list[Work], action: str) -> list[Work]:
+    return [work for work in works if work.action == action]
+
+
+def test_every_proposal_can_be_ranked_and_speaks_both_languages(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(rain_mm_h=0.5))
+    manifest = tomllib.loads(
+        (resources.files("lingjing.scenarios.coldwave") / "manifest.toml").read_text("utf-8")
+    )
+    plan = rank(works)
+    assert len(plan.rows) == len(works) > 8
+    for work in works:
+        assert work.action in manifest["actions"]
+        assert work.hazard in manifest["emits"]
+        for text in (work.title, work.reason.text):
+            assert set(text) == set(LOCALES)
+            assert all(part and "{" not in part for part in text.values())
+        for value in work.reason.numbers.values():
+            assert isinstance(value, str) or math.isfinite(value)
+    assert {work.action for work in works} == {
+        "salt", "insulate", "drip", "check", "notify", "shelter",
+    }  # fmt: skip
+
+
+def test_a_salt_job_names_dose_times_area_and_the_local_time(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(rain_mm_h=0.5))
+    job = next(work for work in by_action(works, "salt") if work.target.endswith("road-1"))
+    numbers = job.reason.numbers
+    assert job.amount == pytest.approx(
+        float(numbers["salt_dose_p75_g_m2"]) * float(numbers["area_m2"]) / 1000, abs=0.06
+    )
+    assert numbers["area_m2"] == pytest.approx(190.0 * 18.0)
+    assert job.amount_unit == "kg salt"
+    assert "2023-12-2" in job.reason.text["zh-CN"]
+    assert f"{job.amount:.1f}" in job.reason.text["en"]
+    assert "示例桥" in job.title["zh-CN"]
+    assert not any(work.target.endswith("road-3") for work in works)  # the tunnel
+
+
+def test_a_bridge_is_salted_before_an_equal_road(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(rain_mm_h=0.5))
+    order = [row.work.target[-6:] for row in rank(by_action(works, "salt")).rows]
+    assert order.index("road-1") < order.index("road-0")
+
+
+def test_a_building_has_one_job_for_each_owner(twin: MemoryTwin, make_outlook: MakeOutlook) -> None:
+    _, works = night(twin, make_outlook(-7.0))
+    jobs = [work for work in works if work.target.endswith("Building:test:house-0")]
+    assert {(work.action, work.owner) for work in jobs} == {
+        ("drip", "resident"),
+        ("insulate", "property_company"),
+    }
+    assert not any("house-2" in work.id for work in works)  # 50 mm of insulation
+    for work in jobs:
+        assert work.assets
+        assert work.expected_failures <= len(work.assets)
+        assert work.probability >= 0.3
+        assert work.onset_early_hours <= work.onset_hours
+
+
+def test_what_a_sub_district_cannot_hand_out_goes_on_its_patrol(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    twin = make_twin({"thresholds": {"jobs_per_sub_district": 1}})
+    _, works = night(twin, make_outlook(-7.0))
+    street = [work for work in works if work.place == "示例街道"]
+    assert len(by_action(street, "insulate") + by_action(street, "drip")) == 1
+    (patrol,) = by_action(street, "inspect")
+    assert patrol.target == "urn:ngsi-ld:SubDistrict:test:street"
+    assert len(patrol.assets) == 3
+    handed_out = {asset for work in street if work.action != "notify" for asset in work.assets}
+    assert len(handed_out) == 4  # nothing at risk is forgotten
+
+
+def test_households_of_one_building_are_not_counted_twice(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(-7.0))
+    notice = next(work for work in by_action(works, "notify") if work.place)
+    households = float(notice.reason.numbers["expected_households"])
+    assert 30 < households <= 40.0 + 1e-6  # two bare houses of 20, each with a riser and a box
+
+
+def test_more_weight_on_bursts_raises_a_job(make_twin: MakeTwin, make_outlook: MakeOutlook) -> None:
+    outlook = make_outlook(-7.0)
+    _, plain = night(make_twin(), outlook)
+    _, heavy = night(make_twin({"weights": {"events": {"burst": 30.0}}}), outlook)
+    lighter = {work.id: work.weight for work in by_action(plain, "insulate")}
+    for work in by_action(heavy, "insulate"):
+        assert work.weight > lighter[work.id]
+
+
+def test_a_facility_near_a_risk_is_checked_first(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(-7.0))
+    checks = by_action(works, "check")
+    assert {work.target.rsplit(":", 1)[-1] for work in checks} == {"hospital", "school", "shelter"}
+    first = rank(checks).rows[0].work
+    assert first.target.endswith("hospital")
+    assert "250" in first.reason.text["en"]
+
+
+def test_without_act_level_cold_only_facilities_near_a_risk_are_checked(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    twin = make_twin({"thresholds": {"act_air_temperature_C": -20}})
+    _, works = night(twin, make_outlook(-7.0))
+    assert [work.target for work in by_action(works, "check")] == [
+        "urn:ngsi-ld:Facility:test:hospital"
+    ]
+
+
+def test_shelters_open_by_the_forecast_threshold(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    outlook = make_outlook(-3.0)
+    _, works = night(make_twin(), outlook)
+    (shelter,) = by_action(works, "shelter")
+    assert shelter.hazard == "cold_exposure"
+    assert shelter.amount == 40.0
+    _, closed = night(make_twin({"thresholds": {"shelter_air_temperature_C": -10}}), outlook)
+    assert not by_action(closed, "shelter")
+
+
+def test_a_packs_tables_override_the_fall_backs_and_the_rest_stays() -> None:
+    settings = read_settings(
+        {
+            "weights": {"facilities": {"hospital": 7}, "roads": {"class_factor": {"steps": 9}}},
+            "wake": {"pipes": {"act_air_temperature_C": -5}},
+            "roads": {"width_m": {"steps": 1.5}},
+            "thresholds": {"salt_probability": "a lot", "unused": 3},
+        }
+    )
+    assert settings.facilities["hospital"] == 7.0
+    assert settings.facilities["school"] == 80.0
+    assert settings.road_classes["steps"] == 9.0
+    assert settings.width_m["steps"] == 1.5
+    assert settings.thresholds["act_air_temperature_C"] == -5.0
+    assert settings.thresholds["salt_probability"] == 0.2
+    assert "unused" not in settings.thresholds
+
+
+def test_both_languages_carry_the_same_messages() -> None:
+    assert set(MESSAGES.texts["zh-CN"]) == set(MESSAGES.texts["en"])
+
+
+def _seen(outcome: Outcome, values: np.ndarray) -> Outcome:
+    rows = np.arange(outcome.assets.size, dtype=np.int32)
+    if outcome.is_event:
+        blank = np.zeros((rows.size, 1), dtype=np.float32)
+        return replace(outcome, situation=rows, probability=values, hourly=blank)
+    levels = np.repeat(values[:, None], 5, axis=1).astype(np.float32)
+    return replace(outcome, situation=rows, levels=levels)
+
+
+def test_the_review_tells_hits_misses_and_brier(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    foreseen, _ = night(twin, make_outlook(-7.0))
+    boxes = next(item for item in foreseen.of("plugged") if item.kind == "MeterBox")
+    happened = np.array([1.0, 0.0, 1.0], dtype=np.float32)  # box-0 hit, box-1 false, box-2 missed
+    (text,) = Coldwave().review(twin, foreseen, [_seen(boxes, happened)])
+    assert "1 hits, 1 misses, 1 false alarms" in text["en"]
+    said = boxes.of_assets(boxes.probability)  # type: ignore[arg-type]
+    assert f"{float(((said - happened) ** 2).mean()):.3f}" in text["zh-CN"]
+
+
+def test_the_review_tells_the_error_of_a_state(twin: MemoryTwin, make_outlook: MakeOutlook) -> None:
+    foreseen, _ = night(twin, make_outlook(-7.0))
+    (roads,) = foreseen.of("road_surface_temperature")
+    seen = roads.of_assets(roads.levels)[:, 2] + 1.0  # type: ignore[arg-type]
+    (text,) = Coldwave().review(twin, foreseen, [_seen(roads, seen)])
+    assert "1.00 °C" in text["en"]
+    assert "-1.00" in text["en"]
+
+
+def test_the_review_keeps_silent_on_what_was_not_foreseen(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    foreseen, _ = night(twin, make_outlook(-7.0))
+    boxes = next(item for item in foreseen.of("plugged") if item.kind == "MeterBox")
+    stranger = replace(boxes, kind="Hydrant")
+    assert Coldwave().review(twin, foreseen, [stranger]) == []
+
+
+def test_an_asset_without_building_gets_a_job_where_it_stands(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    def taps(entities: list[Entity]) -> list[Entity]:
+        return [item for item in entities if item.kind == "Tap"]
+
+    twin = make_twin(change=taps)
+    _, works = night(twin, make_outlook(-7.0))
+    (job,) = by_action(works, "insulate")
+    assert job.target == "urn:ngsi-ld:Tap:test:tap"
+    assert "室外水龙头" in job.title["zh-CN"]
