@@ -101,7 +101,7 @@ def settle(
     methods: dict[str, str] = {}
     for name, values in grid.items():
         if not np.isfinite(values).any():
-            notes.append(note("column_empty", quantity=name))
+            notes.append(note("column_empty", quantity=_titled(name)))
             continue
         filled, held = _fill(values, fill_gaps_hours, circular=name == "wind_direction")
         if name == "air_temperature":
@@ -121,10 +121,10 @@ def settle(
         method = raw.methods[name]
         if count := int(filled[:, first:last].any(axis=0).sum()):
             method += "+gap-linear"
-            notes.append(note("gap_filled", quantity=name, count=count))
+            notes.append(note("gap_filled", quantity=_titled(name), count=count))
         if count := int(held[:, first:last].any(axis=0).sum()):
             method += "+edge-held"
-            notes.append(note("edge_held", quantity=name, count=count))
+            notes.append(note("edge_held", quantity=_titled(name), count=count))
         methods[name] = method
     return WeatherTable(
         name=raw.name,
@@ -300,6 +300,12 @@ def _gap(
         hours=beyond - hour,
         limit=limit,
     )
+
+
+def _titled(name: str) -> dict[str, str]:
+    """A quantity's title in each language, with its name."""
+    known = quantity(name)
+    return {"zh-CN": f"{known.title_zh}（{name}）", "en": f"{known.title_en} ({name})"}
 
 
 def _text(seconds: int) -> str:
