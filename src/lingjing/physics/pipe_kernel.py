@@ -50,7 +50,7 @@ def grown(share: float, gain: float, resistance: float) -> float:
         change = (goal - annulus_drive(found, resistance)) / slope
         # convex: a step never falls short of the goal but may pass the end
         found = min(found + change, 0.5 * (1.0 + found))
-        if abs(change) < 1e-7:
+        if abs(change) < 1e-6:
             break
     return found
 
@@ -206,7 +206,17 @@ def _one_pipe(
             icy = after < nucleation
             if not icy:
                 state[0] = after
-        if icy:
+        if state[1] >= 1.0 and before < 0.0 and around < 0.0:
+            # nothing but solid ice getting colder or milder: one exact step
+            rate = 3600.0 / ((_CI * area + wall_heat) * resistance)
+            state[0] = min(relaxed(state[0], before, around, rate, 1.0), 0.0)
+            confined = 3600.0 / (_LATENT * area * (resistance + _HALF_ICE))
+            was = state[2]
+            state[2] = min(1.0, was - 0.5 * (before + around) * confined)
+            if was < frail <= state[2]:
+                part = (frail - was) / (state[2] - was)
+                _note(events, CRACKED, float(hour - 1 - first) + part)
+        elif icy:
             _icy_hour(
                 state, before, around, resistance, renewal, supply, area, wall_heat, nucleation,
                 frail, float(hour - 1 - first), events,

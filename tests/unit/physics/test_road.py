@@ -184,8 +184,8 @@ def test_melting_snow_holds_the_road_at_zero_until_it_is_gone() -> None:
         air_temperature_C=air,
         dew_point_C=air - 1.0,
         shortwave_down_W_m2=np.zeros((1, hours)),
-        wind_speed_m_s=np.full((1, hours), 6.0),
-        longwave_down_W_m2=np.full((1, hours), 320.0),
+        wind_speed_m_s=np.full((1, hours), 1.5),
+        longwave_down_W_m2=np.full((1, hours), 310.0),
         precipitation_mm_h=np.where(np.arange(hours) < 20, 0.3, 0.0)[None],
     )
     history = simulate_roads(ROAD, forcing, RoadParameters.central(1))
@@ -264,10 +264,14 @@ def test_rain_turns_to_snow_near_one_degree() -> None:
 
 def test_wind_and_a_warm_surface_raise_the_exchange_and_stability_damps_it() -> None:
     neutral = exchange(3.0, 0.0, 0.0)
-    assert 5.0 < neutral < 10.0
+    assert 20.0 < neutral < 30.0
     assert exchange(3.0, 0.0, 5.0) > neutral > exchange(3.0, 0.0, -5.0) > 0
     assert exchange(6.0, 0.0, 0.0) == pytest.approx(2 * neutral)
-    assert exchange(0.0, 0.0, 10.0) > 3.0
+    # the log law between 10 m over 0.4 m and 2 m over 1 mm
+    law = 1.2986e3 * 0.16 * 3.0 / (np.log(26.0) * np.log(2001.0))
+    assert neutral == pytest.approx(law, rel=0.01)
+    assert exchange(0.4, 0.0, 10.0) > 3.0
+    assert 0.0 < exchange(0.4, 0.0, -10.0) < 2.0
 
 
 def test_grids_hold_the_whole_column_once() -> None:
