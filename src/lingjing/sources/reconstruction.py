@@ -38,7 +38,7 @@ def reconstruct_december_2023(members: int = 31, seed: int = 7) -> WeatherTable:
     The first member is the rebuilt course itself. The others add an error that is zero until
     `forecast_start()`, then grows with the square root of the lead time and is correlated over
     about a day (AR(1)); the errors are centred, so that the members' mean stays the rebuilt course
-    wherever a bound does not cut it.
+    wherever a bound does not cut it. A share of the members stays dry after `forecast_start()`.
 
     Args:
         members: Number of members, 1 to 1000.
@@ -69,6 +69,11 @@ def reconstruct_december_2023(members: int = 31, seed: int = 7) -> WeatherTable:
         values = values % 360.0 if name == "wind_direction" else values
         upper = 100.0 if name == "relative_humidity" else known.upper
         columns[name] = np.clip(values, known.lower, upper).astype(np.float32)
+    # Whether the last sleet falls at all is the least known of all; drawn after the rest, so that
+    # its share changes nothing else.
+    dry = generator.random(members) < spread["precipitation"]["dry_share"]
+    dry[0] = False
+    columns["precipitation"][np.ix_(dry, lead_hours > 0)] = 0.0
     return WeatherTable(
         name=page["name"],
         times=seconds.astype("datetime64[s]"),

@@ -116,3 +116,13 @@ def test_a_senseless_number_of_members_is_refused(members: int) -> None:
     with pytest.raises(LingjingError) as caught:
         reconstruct_december_2023(members)
     assert caught.value.code == "weather.bad-reconstruction"
+
+
+def test_some_members_stay_dry_after_the_forecast_and_none_differ_before() -> None:
+    table = reconstruct_december_2023()
+    ahead = table.times > moment_of(forecast_start())
+    rain = table.columns["precipitation"]
+    dry = (rain[:, ahead] == 0).all(axis=1)
+    assert not dry[0]
+    assert 0.2 < dry.mean() < 0.6
+    assert (rain[:, ~ahead] == rain[:1, ~ahead]).all()
