@@ -9,6 +9,7 @@ the fixed values below, which were set before any score was seen and are not to 
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,18 +29,18 @@ SETTLE_H = 240
 
 @dataclass(frozen=True)
 class Score:
-    """How a forecast of road temperature did against observations."""
+    """How a forecast of road temperature did against observations; errors in °C."""
 
-    mae_C: float
-    bias_C: float
-    rmse_C: float
+    mae: float
+    bias: float
+    rmse: float
     detected: float
     false_alarms: float
     hours: int
 
     def __str__(self) -> str:
         return (
-            f"MAE {self.mae_C:.2f} C  bias {self.bias_C:+.2f} C  RMSE {self.rmse_C:.2f} C  "
+            f"MAE {self.mae:.2f} C  bias {self.bias:+.2f} C  RMSE {self.rmse:.2f} C  "
             f"POD {self.detected:.2f}  FAR {self.false_alarms:.2f}  ({self.hours} h)"
         )
 
@@ -110,6 +111,28 @@ def run(path: Path) -> dict[str, Score]:
         "road column, 60 s": score(simulate(record), observed),
         "road column, 300 s": score(simulate(record, 300.0), observed),
     }
+
+
+def page() -> str:
+    """The scores as a part of RESULTS.md; says so where the record is absent."""
+    root = Path(__file__).resolve().parents[2]
+    data = Path(os.environ.get("LINGJING_SHARED_DATA", root.parent / "shared" / "data"))
+    winter = data / "pavement" / "winter-2009-10.csv"
+    head = (
+        "## Road temperature on an observed winter\n\n"
+        "Open loop, published defaults, nothing fitted; the record gives air temperature and "
+        f"shortwave only, so humidity {HUMIDITY_PCT:.0f} %, wind {WIND_M_S:.0f} m/s, cloud "
+        f"{CLOUD_PCT:.0f} % and a dry road are assumed. Event: road below 0 °C.\n\n"
+    )
+    if not winter.is_file():
+        return head + "The record is absent here; nothing was measured.\n"
+    table = "| | MAE °C | bias °C | RMSE °C | POD | FAR | hours |\n|---|---|---|---|---|---|---|\n"
+    for title, found in run(winter).items():
+        table += (
+            f"| {title} | {found.mae:.2f} | {found.bias:+.2f} | {found.rmse:.2f} "
+            f"| {found.detected:.2f} | {found.false_alarms:.2f} | {found.hours} |\n"
+        )
+    return head + table
 
 
 if __name__ == "__main__":

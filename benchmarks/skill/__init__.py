@@ -1,0 +1,1 @@
+"""How accurate the physics is against public observations."""

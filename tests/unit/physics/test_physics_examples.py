@@ -1,0 +1,19 @@
+"""The numbers in the docstrings are what the code gives."""
+
+from __future__ import annotations
+
+import doctest
+from types import ModuleType
+
+import pytest
+
+from lingjing.physics import brine, film, freezing, humidity, materials, radiation, road
+
+WITH_EXAMPLES = [brine, film, freezing, humidity, materials, radiation, road]
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
+def test_examples_in_docstrings_hold(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
