@@ -13,7 +13,7 @@ from lingjing.vocabulary import EXIT_CODES, LingjingError
 
 
 @click.group(help=say("help.lingjing"), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="lingjing")
+@click.version_option(__version__, prog_name="lingjing", help=say("help.version"))
 def lingjing() -> None:
     """The command `lingjing`; its help is in the catalogue."""
 
@@ -31,6 +31,19 @@ for part in (
     service.completion,
 ):
     lingjing.add_command(part)
+
+
+def speak_help(command: click.Command, parent: click.Context | None = None) -> None:
+    """Give the help option of a command, and of those below it, its text in our catalogue."""
+    context = click.Context(command, parent=parent, **command.context_settings)
+    option = command.get_help_option(context)
+    if option is not None:
+        option.help = say("help.help")
+    for below in getattr(command, "commands", {}).values():
+        speak_help(below, context)
+
+
+speak_help(lingjing)
 
 
 def main(arguments: list[str] | None = None) -> None:

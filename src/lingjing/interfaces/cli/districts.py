@@ -18,6 +18,7 @@ from lingjing.interfaces.cli.frame import (
     print_json,
     print_table,
     say,
+    seed_option,
 )
 from lingjing.twin.entities import SourceRecord
 from lingjing.vocabulary import kinds
@@ -27,9 +28,6 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 pack_option = click.option("--pack", required=True, help=say("option.pack"))
 name_option = click.option("--name", help=say("option.name"))
 crs_option = click.option("--crs", help=say("option.crs"))
-seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
-)
 
 
 @click.group(help=say("help.district"))

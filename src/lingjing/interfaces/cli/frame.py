@@ -36,6 +36,22 @@ def say(key: str, **values: object) -> str:
     return catalogue(MESSAGES).text(key, chosen_locale(), **values)
 
 
+class HelpFormatter(click.HelpFormatter):
+    """Click's help with its headings in the chosen language."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write the usage line."""
+        super().write_usage(prog, args, prefix or say("help.usage"))
+
+    def write_heading(self, heading: str) -> None:
+        """Write a section's heading."""
+        words = {"Options": "help.options", "Commands": "help.commands"}
+        super().write_heading(say(words[heading]) if heading in words else heading)
+
+
+click.Context.formatter_class = HelpFormatter
+
+
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str, allow_nan=False))
@@ -144,6 +160,14 @@ class Box(click.ParamType[tuple[float, ...]]):
 def zone_option(command: Command) -> Command:
     """Add `--zone NAME`, the zone of times that carry none."""
     option = click.option("--zone", type=ZoneName(), metavar="ZONE", help=say("option.zone"))
+    return option(command)
+
+
+def seed_option(command: Command) -> Command:
+    """Add `--seed N`."""
+    option = click.option(
+        "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
+    )
     return option(command)
 
 

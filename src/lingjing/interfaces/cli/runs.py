@@ -18,6 +18,7 @@ from lingjing.interfaces.cli.frame import (
     print_json,
     relative,
     say,
+    seed_option,
     zone_option,
 )
 from lingjing.vocabulary import EXIT_CODES, parse_instant
@@ -33,9 +34,7 @@ STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
 @click.option("--hours", type=click.IntRange(1, 384), default=72, show_default=True,
               help=say("option.hours"))  # fmt: skip
 @click.option("--members", type=click.IntRange(1, 1000), help=say("option.members"))
-@click.option(
-    "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
-)
+@seed_option
 @click.option("--out", type=click.Path(path_type=Path), help=say("option.out"))
 @click.option("--time-limit", type=click.FloatRange(1), help=say("option.time-limit"))
 @zone_option
@@ -93,4 +92,6 @@ def replay(record: Path, out: Path, data: Path, as_json: bool) -> int:
         click.echo(say("run.same", count=len(report.files)))
     else:
         click.echo(say("run.different", detail="; ".join(report.differences)))
+        for change in report.changes:
+            click.echo(say("run.change", change=change))
     return 0 if report.same else EXIT_CODES["changed"]

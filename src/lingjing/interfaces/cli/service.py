@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import socket
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -21,10 +22,13 @@ from lingjing.interfaces.cli.frame import (
     data_option,
     json_option,
     print_json,
+    relative,
     say,
+    seed_option,
 )
-from lingjing.interfaces.http.app import serve as serve_http
-from lingjing.interfaces.http.app import web_folder
+from lingjing.interfaces.http.app import WEB
+from lingjing.interfaces.http.serving import address_of, open_socket
+from lingjing.interfaces.http.serving import serve as serve_http
 from lingjing.sdk import registry
 
 PORT = 8787
@@ -52,12 +56,14 @@ browser_option = click.option(
 @browser_option
 def serve(data: Path, port: int, browser: bool) -> None:
     """Serve the page and the endpoints until interrupted."""
-    serve_http(data, port, open_browser=browser, ready=announce)
+    show_page(data, open_socket(port), browser=browser)
 
 
-def announce(url: str) -> None:
-    """Say where the page is, once it answers."""
-    click.echo(say("serve.at", url=url))
+def show_page(data: Path, opened: socket.socket, *, browser: bool) -> None:
+    """Say where the page is, and serve it until interrupted."""
+    click.echo(say("serve.at", url=address_of(opened)))
+    serve_http(data, open_browser=browser, opened=opened)
+    click.echo(say("serve.stopped"))
 
 
 @click.command(help=say("help.demo"))
@@ -67,23 +73,23 @@ def announce(url: str) -> None:
 @click.option("--once", is_flag=True, help=say("option.once"))
 @click.option("--scale", type=click.FloatRange(0.005, 20), default=1.0, show_default=True,
               help=say("option.scale"))  # fmt: skip
-@click.option(
-    "--seed", type=click.IntRange(0), default=7, show_default=True, help=say("option.seed")
-)
+@seed_option
 @json_option
 def demo(
     data: Path, port: int, browser: bool, once: bool, scale: float, seed: int, as_json: bool
 ) -> None:
     """Run the first night on the synthetic district, print it in words, and serve the page."""
+    # The port is taken first: hearing that it is in use after a minute of computing is no help.
+    opened = None if once else open_socket(port)
     folder = prepare_demo(data, scale=scale, seed=seed, progress=TerminalProgress())
     run = RunFolder(folder)
     if as_json:
         print_json(run.summary())
     else:
         click.echo(run.words(chosen_locale()))
-        click.echo(say("run.folder", folder=str(folder)))
-    if not once:
-        serve_http(data, port, open_browser=browser, ready=announce)
+        click.echo(say("run.folder", folder=relative(folder)))
+    if opened is not None:
+        show_page(data, opened, browser=browser)
 
 
 @click.command(help=say("help.doctor"))
@@ -126,7 +132,7 @@ def library_checks() -> list[Check]:
 def place_checks(data: Path) -> list[Check]:
     """The data folder, the page, the fonts and the packs."""
     folder = next(path for path in (data, *data.parents) if path.exists())
-    page = web_folder() is not None
+    page = (WEB / "index.html").is_file()
     return [
         (say("doctor.data", path=str(data)), os.access(folder, os.W_OK), True,
          say("doctor.remedy-data")),

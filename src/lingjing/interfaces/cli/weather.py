@@ -19,7 +19,7 @@ from lingjing.interfaces.cli.frame import (
     say,
     zone_option,
 )
-from lingjing.vocabulary import WeatherTable, format_instant, quantity, units
+from lingjing.vocabulary import WeatherTable, format_instant, parse_instant, quantity, units
 
 
 @click.group(help=say("help.weather"))
@@ -40,6 +40,9 @@ place_options = (
 @place_options[0]
 @place_options[1]
 @click.option("--year", type=click.IntRange(1900, 2100), help=say("option.year"))
+@click.option("--from", "first", metavar="TIME", help=say("option.from"))
+@click.option("--to", "last", metavar="TIME", help=say("option.to"))
+@click.option("--attribution", help=say("option.attribution"))
 @data_option
 @json_option
 def import_(
@@ -49,12 +52,29 @@ def import_(
     longitude: float | None,
     latitude: float | None,
     year: int | None,
+    first: str | None,
+    last: str | None,
+    attribution: str | None,
     data: Path,
     as_json: bool,
 ) -> None:
-    """Read a weather file whole, and keep it."""
+    """Read a weather file, whole or between two times, and keep it."""
+    if (first is None) != (last is None):
+        raise click.UsageError(say("usage.missing", name="--to" if last is None else "--from"))
+    window = (
+        None
+        if first is None or last is None
+        else (parse_instant(first, zone), parse_instant(last, zone))
+    )
     table = engine.load_weather(
-        data, file, zone=zone, longitude_deg=longitude, latitude_deg=latitude, year=year
+        data,
+        file,
+        window=window,
+        zone=zone,
+        longitude_deg=longitude,
+        latitude_deg=latitude,
+        year=year,
+        attribution=attribution,
     )
     keep(data, replace(table, name=name or table.name), as_json=as_json)
 
