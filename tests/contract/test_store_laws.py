@@ -61,8 +61,8 @@ def geometry_of(kind: str, at: tuple[float, float], size: float) -> bytes:
 
 
 @st.composite
-def entities(draw: st.DrawFn) -> Entity:
-    kind = draw(st.sampled_from(sorted(kinds())))
+def entities(draw: st.DrawFn, among: tuple[str, ...] = tuple(sorted(kinds()))) -> Entity:
+    kind = draw(st.sampled_from(among))
     names = draw(st.sets(st.sampled_from(kinds()[kind].attributes), max_size=5))
     return Entity(
         f"urn:ngsi-ld:{kind}:d:{draw(st.integers(0, 10**6))}",
@@ -75,6 +75,9 @@ def entities(draw: st.DrawFn) -> Entity:
 
 
 collections = st.lists(entities(), max_size=12, unique_by=lambda entity: entity.id)
+alike = st.lists(
+    entities(("Tap",)), min_size=2, max_size=6, unique_by=lambda entity: entity.id
+).filter(lambda things: all(thing.attributes for thing in things))
 
 
 def filled(things: list[Entity]) -> SqliteStore:
@@ -109,12 +112,9 @@ def test_a_box_finds_what_brute_force_finds(
 
 
 @settings(deadline=None, max_examples=40)
-@given(collections.flatmap(lambda things: st.tuples(st.just(things), st.permutations(things))))
-def test_views_do_not_depend_on_the_order_of_insertion(
-    both: tuple[list[Entity], list[Entity]],
-) -> None:
-    one, other = both
-    with filled(one) as first, filled(other) as second:
+@given(collections | alike)
+def test_views_do_not_depend_on_the_order_of_insertion(things: list[Entity]) -> None:
+    with filled(things) as first, filled(things[::-1]) as second:
         for kind in kinds():
             mine, theirs = first.twin("d").view(kind), second.twin("d").view(kind)
             assert mine.ids.tolist() == theirs.ids.tolist()

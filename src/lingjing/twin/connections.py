@@ -99,29 +99,19 @@ def prepare(path: Path | None, connection: apsw.Connection, *, read_only: bool) 
     schema.migrate(connection, schema.MIGRATIONS)
 
 
-def check_whole(path: Path) -> None:
-    """Refuse a file that is no database, or shorter than its header says.
+def check_header(path: Path) -> None:
+    """Refuse a file that begins like no database: SQLite would write over a very short one.
 
     Raises:
-        LingjingError: `twin.cannot-open`, `twin.not-a-twin`, `twin.corrupt`.
+        LingjingError: `twin.cannot-open`, `twin.not-a-twin`.
     """
-    if path.is_dir():
-        raise LingjingError("twin.cannot-open", Place(file=str(path)), path=str(path))
     try:
         with path.open("rb") as file:
-            head = file.read(100)
-        size = path.stat().st_size
+            head = file.read(len(_HEADER))
     except OSError as error:
         raise LingjingError("twin.cannot-open", Place(file=str(path)), path=str(path)) from error
-    if size == 0:
-        return
-    if not head.startswith(_HEADER):
+    if head and head != _HEADER:
         raise LingjingError("twin.not-a-twin", Place(file=str(path)), path=str(path))
-    page = int.from_bytes(head[16:18], "big")
-    pages = int.from_bytes(head[28:32], "big")
-    # While a write-ahead log stands beside the file, pages may still be there.
-    if len(head) < 100 or (size < pages * (65536 if page == 1 else page) and not _wal_of(path)):
-        raise LingjingError("twin.corrupt", Place(file=str(path)), path=str(path))
 
 
 def _wal_of(path: Path) -> bool:

@@ -16,7 +16,7 @@ import shapely
 
 from lingjing.twin.checks import check_name
 from lingjing.twin.columns import build_view
-from lingjing.twin.connections import check_whole, connect, prepare, translated
+from lingjing.twin.connections import check_header, connect, prepare, translated
 from lingjing.twin.contract import Bounds
 from lingjing.twin.entities import District, Entity, SourceRecord
 from lingjing.twin.rows import (
@@ -72,8 +72,8 @@ class SqliteStore:
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
         self._views: dict[tuple[str, int, str], TwinView] = {}
-        if self._path is not None and (read_only or self._path.exists()):
-            check_whole(self._path)
+        if self._path is not None and self._path.exists():
+            check_header(self._path)
         with translated(self._shown):
             self._main = self._connect()
             try:

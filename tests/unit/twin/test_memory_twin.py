@@ -37,6 +37,16 @@ def test_columns_are_in_order_of_id() -> None:
     assert view.provenances == (MADE_UP,)
 
 
+def test_provenances_are_in_order_of_content_whoever_came_first() -> None:
+    mapped = Provenance("imported", "map")
+    first = pipe("a", length=1.0)
+    second = pipe("b")
+    second.attributes["length"] = Attribute(2.0, mapped)
+    view = MemoryTwin(DISTRICT, [first, second]).view("WaterPipe")
+    assert view.provenances == (mapped, MADE_UP)
+    assert view.provenance_index["length"].tolist() == [1, 0]
+
+
 def test_a_kind_that_is_absent_gives_an_empty_view() -> None:
     assert len(MemoryTwin(DISTRICT, []).view("Tap")) == 0
 

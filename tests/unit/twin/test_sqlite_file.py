@@ -191,6 +191,15 @@ def test_a_folder_that_cannot_be_written_can_still_be_read(path: Path) -> None:
         path.parent.chmod(0o700)
 
 
+def test_reading_needs_no_lock_files_where_none_can_be_made(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with SqliteStore(path, read_only=True) as store:
+        assert store.counts("d") == {"Tap": 3}
+        assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
 def test_a_full_disk_undoes_the_import(path: Path) -> None:
     with SqliteStore(path) as store:
         store._main.pragma("max_page_count", store._main.pragma("page_count") + 20)
