@@ -105,7 +105,7 @@ def test_what_a_sub_district_cannot_hand_out_goes_on_its_patrol(
     street = [work for work in works if work.place == "示例街道"]
     assert len(by_action(street, "insulate") + by_action(street, "drip")) == 1
     (patrol,) = by_action(street, "inspect")
-    assert patrol.target == "urn:ngsi-ld:SubDistrict:test:street"
+    assert patrol.target.startswith("urn:ngsi-ld:Building:test:house-")
     assert len(patrol.assets) == 3
     handed_out = {asset for work in street if work.action != "notify" for asset in work.assets}
     assert len(handed_out) == 4  # nothing at risk is forgotten

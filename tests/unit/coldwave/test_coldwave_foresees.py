@@ -95,7 +95,7 @@ def test_bare_pipes_plug_and_well_insulated_ones_hold(
     twin: MemoryTwin, make_outlook: MakeOutlook
 ) -> None:
     foreseen = foresee(twin, make_outlook(-7.0))
-    assert of_asset(foreseen, "plugged", "MeterBox", "box-0") > 0.9
+    assert of_asset(foreseen, "plugged", "MeterBox", "box-0") > 0.7
     assert of_asset(foreseen, "plugged", "MeterBox", "box-2") < 0.1
     assert of_asset(foreseen, "plugged", "Valve", "valve-0") == 0.0  # buried
 

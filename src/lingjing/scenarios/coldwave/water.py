@@ -56,14 +56,14 @@ LOCATIONS: Final = {
     "buried": (0.0, 72.0),
 }
 
-# Renewals of a riser's water per hour by local hour: none while the house sleeps (23 to 5), when
-# single short draws leave the pipe standing for hours; peaks at breakfast and in the evening.
+# Renewals of a riser's water per hour by local hour: next to none while the house sleeps (23 to 5;
+# a few short draws in all), peaks at breakfast and in the evening.
 # A riser of 20 m DN40 for 12 households at 300 L a day is flushed about six times an hour by day.
 # The shape is common, the numbers are an assumption of ours.
 RENEWALS_BY_HOUR: Final = np.concatenate(
     [
-        [0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 8.0, 12.0, 10.0, 7.0, 6.0, 7.0],
-        [8.0, 6.0, 5.0, 5.0, 6.0, 9.0, 12.0, 12.0, 10.0, 8.0, 4.0, 0.0],
+        [0.4, 0.4, 0.4, 0.4, 0.4, 2.0, 8.0, 12.0, 10.0, 7.0, 6.0, 7.0],
+        [8.0, 6.0, 5.0, 5.0, 6.0, 9.0, 12.0, 12.0, 10.0, 8.0, 4.0, 0.4],
     ]
 )
 

@@ -32,6 +32,7 @@ MINUTES_TO_START: Final = 10.0
 MATS_PER_ASSET: Final = 1.0
 METRES_PER_MAT: Final = 3.0
 NEIGHBOURHOOD_DEG: Final = 0.001  # about 100 m: groups assets that no building holds
+ROUND_DEG: Final = 0.005  # about 500 m: what one patrol walks
 REPAIR_SHARE: Final = 0.2  # harm of a plug that cuts off nobody: someone has to thaw it
 
 
@@ -81,7 +82,9 @@ def _of_kind(view: TwinView, foreseen: Foreseen, least: float) -> Iterable[Expos
         yield Exposed(
             id=str(view.ids[row]),
             kind=view.kind,
-            group=str(building[row]) if building[row] else _neighbourhood(longitude, latitude),
+            group=str(building[row])
+            if building[row]
+            else _cell(longitude, latitude, NEIGHBOURHOOD_DEG),
             owner=str(owner[row]),
             place=str(place[row]),
             location=str(location[row]),
@@ -98,9 +101,9 @@ def _of_kind(view: TwinView, foreseen: Foreseen, least: float) -> Iterable[Expos
         )
 
 
-def _neighbourhood(longitude_deg: float, latitude_deg: float) -> str:
-    east = int(np.floor(longitude_deg / NEIGHBOURHOOD_DEG))
-    north = int(np.floor(latitude_deg / NEIGHBOURHOOD_DEG))
+def _cell(longitude_deg: float, latitude_deg: float, size_deg: float) -> str:
+    east = int(np.floor(longitude_deg / size_deg))
+    north = int(np.floor(latitude_deg / size_deg))
     return f"cell:{east}:{north}"
 
 
@@ -134,7 +137,7 @@ def water(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[Wo
 
     A building gets its own job for each owner whose assets reach `act_probability`, the most
     harmful first, as many as a sub-district can hand out in a night; what remains above
-    `inspect_probability` goes on the sub-district's patrol.
+    `inspect_probability` goes on the rounds of the sub-district's patrol, one a few blocks.
     """
     assets = exposed_assets(twin, foreseen, settings.thresholds["inspect_probability"])
     desk = _Desk(twin, foreseen, settings)
@@ -153,18 +156,19 @@ def water(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[Wo
 def _of_place(
     place: str, candidates: list[list[Exposed]], desk: _Desk, settings: ColdwaveSettings
 ) -> Iterable[Work]:
-    """The jobs of one sub-district, and its patrol."""
+    """The jobs of one sub-district, and the rounds of its patrol."""
     act = settings.thresholds["act_probability"]
     likely = [job for job in candidates if max(asset.plugged for asset in job) >= act]
     likely.sort(key=lambda job: (-expected_harm(job, settings), job[0].group, job[0].owner))
     own = likely[: int(settings.thresholds["jobs_per_sub_district"])]
     yield from (desk.building(job) for job in own)
     chosen = {(job[0].group, job[0].owner) for job in own}
-    left = [
-        asset for job in candidates if (job[0].group, job[0].owner) not in chosen for asset in job
-    ]
-    if left:
-        yield desk.patrol(place, left)
+    rounds: dict[str, list[Exposed]] = defaultdict(list)
+    for job in candidates:
+        if (job[0].group, job[0].owner) not in chosen:
+            rounds[_cell(job[0].longitude_deg, job[0].latitude_deg, ROUND_DEG)].extend(job)
+    for order, (cell, left) in enumerate(sorted(rounds.items()), start=1):
+        yield desk.patrol(place, order, cell, left)
 
 
 class _Desk:
@@ -177,9 +181,6 @@ class _Desk:
         self._name = buildings.text("name")
         self._address = buildings.text("address")
         self._longitude, self._latitude = buildings.longitude_deg, buildings.latitude_deg
-        places = twin.view("SubDistrict")
-        names = places.text("name")
-        self._place_id = dict(zip(names, places.ids, strict=True))
 
     def building(self, assets: list[Exposed]) -> Work:
         """One building's job for one owner: residents let taps drip, the others insulate."""
@@ -201,22 +202,31 @@ class _Desk:
             amount=mats,
         )
 
-    def patrol(self, place: str, assets: list[Exposed]) -> Work:
-        """A round through a sub-district for the less likely, and what cannot be handed out."""
-        target = str(self._place_id.get(place, assets[0].id))
-        buildings = len({asset.group for asset in assets})
+    def patrol(self, place: str, order: int, cell: str, assets: list[Exposed]) -> Work:
+        """A round on foot for the less likely, and what cannot be handed out.
+
+        The crew starts where most harm is expected.
+        """
+        by_group: dict[str, list[Exposed]] = defaultdict(list)
+        for asset in assets:
+            by_group[asset.group].append(asset)
+        start = min(
+            by_group, key=lambda group: (-expected_harm(by_group[group], self._settings), group)
+        )
+        target = start if start in self._row else by_group[start][0].id
         return self._work(
             assets,
             "inspect",
-            identity=f"coldwave:inspect:{place or 'district'}",
+            identity=f"coldwave:inspect:{place or 'district'}:{cell}",
             target=target,
             title=both(
                 "inspect.title",
                 place=title_of(place, "place.district"),
-                buildings=buildings,
+                order=order,
+                buildings=len(by_group),
                 count=len(assets),
             ),
-            point=self._point(assets, None),
+            point=self._point(by_group[start], self._row.get(start)),
             owner="property_company",
             amount=0.0,
         )
