@@ -179,9 +179,9 @@ def in_words(counts: dict[str, int]) -> str:
 
 def reason_in_words(reason: str) -> str:
     """Why something was left out or repaired; a reader's own key where no words are known."""
-    if reason.startswith("unreadable-tag-"):
-        tag = reason.removeprefix("unreadable-tag-")
-        return f"{say('reason.unreadable-tag')} ({tag})"
+    for family in ("unreadable-tag", "not-a-road"):
+        if reason.startswith(f"{family}-"):
+            return f"{say(f'reason.{family}')} ({reason.removeprefix(f'{family}-')})"
     try:
         return say(f"reason.{reason}")
     except KeyError:
@@ -197,23 +197,7 @@ def show_import(shown: dict[str, Any], *, as_json: bool) -> None:
     if shown["synthetic"]:
         click.echo(say("district.synthetic"))
     for source in shown["sources"]:
-        report = source["report"]
-        click.echo(say("district.source", **source))
-        if report.get("read"):
-            read = ", ".join(f"{name} {count:,}" for name, count in sorted(report["read"].items()))
-            click.echo("  " + say("district.read", counts=read))
-        for reason, count in sorted(report.get("repaired", {}).items()):
-            click.echo("  " + say("district.repaired", count=count, reason=reason_in_words(reason)))
-        for reason, gone in sorted(report.get("dropped", {}).items()):
-            click.echo(
-                "  "
-                + say(
-                    "district.dropped", count=gone["count"], reason=reason_in_words(reason),
-                    examples=", ".join(gone["examples"]),
-                )
-            )  # fmt: skip
-        for chinese, english in report.get("notes", ()):
-            click.echo("  " + (chinese if chosen_locale() == "zh-CN" else english))
+        show_source(source)
     for kind, count in sorted(shown["counts"].items()):
         share = shown["provenance"].get(kind, {}).get("inferred", 0.0)
         if share > 0:
@@ -221,3 +205,23 @@ def show_import(shown: dict[str, Any], *, as_json: bool) -> None:
             click.echo(
                 say("district.inferred", kind=title, count=f"{count:,}", share=f"{100 * share:.0f}")
             )
+
+
+def show_source(source: dict[str, Any]) -> None:
+    """One import: whom to credit, what was read, repaired and left out."""
+    report = source["report"]
+    thanks = (source["attribution"], "" if source["licence"] == "unstated" else source["licence"])
+    credit = ", ".join(text for text in thanks if text)
+    click.echo(say("district.source", name=source["name"], credit=credit).rstrip(" ,，:："))
+    if report.get("read"):
+        read = ", ".join(f"{name} {count:,}" for name, count in sorted(report["read"].items()))
+        click.echo("  " + say("district.read", counts=read))
+    for reason, count in sorted(report.get("repaired", {}).items()):
+        click.echo("  " + say("district.repaired", count=count, reason=reason_in_words(reason)))
+    for gone in report.get("dropped", ()):
+        examples = ", ".join(gone["examples"])
+        reason = reason_in_words(gone["reason"])
+        text = say("district.dropped", count=gone["count"], reason=reason, examples=examples)
+        click.echo("  " + text)
+    for note in report.get("notes", ()):
+        click.echo("  " + note[chosen_locale()])
