@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from lingjing.sources.osm_tags import (
     TagReader,
     facility_kind,
     is_building,
+    known_tags,
     runs_backwards,
     tables,
 )
@@ -48,6 +50,8 @@ _KEYS: Final = (
 )
 # Buildings are cleaned and handed over in blocks, to keep memory small.
 _BLOCK: Final = 20_000
+# A line of four points: head, and 16 bytes a point.
+_RING_WKB_BYTES: Final = 9 + 4 * 16
 # An undefined position of libosmium.
 _UNDEFINED: Final = 2_147_483_647
 
@@ -120,13 +124,13 @@ class _Reading:
         self.tags = TagReader(report, observed_at)
         self.seen: dict[str, set[int]] = {"node": set(), "way": set(), "relation": set()}
         self.wkb = osmium.geom.WKBFactory()
-        self.outlines: list[tuple[int, str, dict[str, str]]] = []  # way, WKB, tags
-        self.places: list[tuple[str, str, dict[str, str]]] = []  # local, WKB, tags
+        self.outlines: list[tuple[int, bytes, dict[str, str]]] = []  # way, WKB, tags
+        self.places: list[tuple[str, bytes, dict[str, str]]] = []  # local, WKB, tags
         self.road_ids: list[int] = []
-        self.road_tags: list[dict[str, str]] = []
-        self.road_nodes: list[int] = []
+        self.road_attributes: list[dict[str, Attribute]] = []
+        self.road_nodes = array("q")
         self.road_sizes: list[int] = []
-        self.road_points: list[NDArray[np.float64]] = []
+        self.road_lines: list[bytes] = []  # WKB
 
     def _file(self) -> osmium.io.File:
         return osmium.io.File(str(self.path), self.format.name)
@@ -169,7 +173,7 @@ class _Reading:
 
     def _node(self, node: Any) -> None:
         self._once("node", node.id)
-        tags = dict(node.tags)
+        tags = known_tags(node.tags)
         if facility_kind(tags) is None:
             return
         self._count("facility nodes")
@@ -177,11 +181,11 @@ class _Reading:
         if not node.location.valid():
             self.report.drop("out-of-range", local)
             return
-        self.places.append((local, self.wkb.create_point(node), tags))
+        self.places.append((local, bytes.fromhex(self.wkb.create_point(node)), tags))
 
     def _way(self, way: Any, outlines_of_relations: set[int]) -> None:
         self._once("way", way.id)
-        tags = dict(way.tags)
+        tags = known_tags(way.tags)
         if "highway" in tags:
             self._road(way, tags)
         if "building:part" in tags and not is_building(tags):
@@ -205,17 +209,20 @@ class _Reading:
         if facility is not None:
             self.places.append((local, outline, tags))
 
-    def _outline(self, way: Any, local: str) -> str | None:
+    def _outline(self, way: Any, local: str) -> bytes | None:
         """WKB of a closed way as a line, or None with the reason in the report."""
-        if len(way.nodes) < 4:
-            self.report.drop("too-few-points", local)
-        elif not way.is_closed():
-            self.report.drop("open-outline", local)
+        reason = "too-few-points"
+        if not way.is_closed():
+            reason = "open-outline"
         else:
             try:
-                return str(self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL))
+                line = bytes.fromhex(self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL))
             except (osmium.InvalidLocationError, RuntimeError):
-                self.report.drop(_missing(way), local)
+                reason = _missing(way) if len(way.nodes) > 3 else reason
+            else:
+                if len(line) >= _RING_WKB_BYTES:
+                    return line
+        self.report.drop(reason, local)
         return None
 
     def _road(self, way: Any, tags: dict[str, str]) -> None:
@@ -229,25 +236,27 @@ class _Reading:
             return
         nodes = [node.ref for node in way.nodes]
         try:
-            line = self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL)
-            points = shapely.get_coordinates(shapely.from_wkb(line))
+            line = bytes.fromhex(self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL))
         except (osmium.InvalidLocationError, RuntimeError):
             reason = _missing(way)
             if reason == "out-of-range":
                 self.report.drop(reason, local)
                 return
-            points = _points(way)
+            if len(nodes) < 2:
+                self.report.drop("too-few-points", local)
+                return
+            line = _gapped_line(way)
             self.report.repaired["clipped-at-missing-nodes"] = (
                 self.report.repaired.get("clipped-at-missing-nodes", 0) + 1
             )
         if runs_backwards(tags):
             nodes.reverse()
-            points = points[::-1]
+            line = shapely.to_wkb(shapely.reverse(shapely.from_wkb(line)))
         self.road_ids.append(way.id)
-        self.road_tags.append(tags)
+        self.road_attributes.append(self.tags.road(tags, local))
         self.road_nodes.extend(nodes)
         self.road_sizes.append(len(nodes))
-        self.road_points.append(points)
+        self.road_lines.append(line)
 
     def _buildings(self) -> Iterator[Feature]:
         block, self.outlines = self.outlines, []
@@ -303,7 +312,7 @@ class _Reading:
         if building:
             yield from self._clean_buildings(shapes, [local], [area.tags])
         if facility is not None:
-            self.places.append((local, shapely.to_wkb(shape, hex=True), area.tags))
+            self.places.append((local, shapely.to_wkb(shape), area.tags))
         if is_sub_district(area.tags):
             shapes, keep = clean_polygons(shapes, [local], self.report)
             if keep[0]:
@@ -326,9 +335,11 @@ class _Reading:
     def _roads(self) -> Iterator[Feature]:
         if not self.road_ids:
             return
-        nodes = np.array(self.road_nodes, dtype=np.int64)
+        nodes = np.frombuffer(self.road_nodes, dtype=np.int64)
         way = np.repeat(np.arange(len(self.road_sizes)), self.road_sizes)
-        points = np.concatenate(self.road_points)
+        with np.errstate(invalid="ignore"):  # lines around missing nodes hold NaN
+            points = shapely.get_coordinates(shapely.from_wkb(self.road_lines))
+        self.road_lines = []
         # a node drawn twice in a row is no junction
         doubled = np.insert((nodes[1:] == nodes[:-1]) & (way[1:] == way[:-1]), 0, False)
         nodes, way, points = nodes[~doubled], way[~doubled], points[~doubled]
@@ -346,17 +357,13 @@ class _Reading:
         lengths, keep = clean_lines(lines, names, self.report)
         self.report.repaired["split-at-junction"] = len(names) - len(np.unique(pieces.way))
         measured = Provenance("inferred", SOURCE, rule="length-of-line", confidence=0.99)
-        shared: dict[int, dict[str, Attribute]] = {}
         for index in np.flatnonzero(keep).tolist():
-            at = int(pieces.way[index])
-            if at not in shared:
-                shared[at] = self.tags.road(self.road_tags[at], f"osm-way-{self.road_ids[at]}")
             start, stop = ends[index]
             yield Feature(
                 "RoadSegment",
                 names[index],
                 lines[index],
-                shared[at]
+                self.road_attributes[int(pieces.way[index])]
                 | {
                     "length": Attribute(round(float(lengths[index]), 3), measured),
                     "from_node": Attribute(f"osm-node-{start}", self.tags.imported),
@@ -378,11 +385,13 @@ def _missing(way: Any) -> str:
     return "out-of-range" if wrong else "missing-node"
 
 
-def _points(way: Any) -> NDArray[np.float64]:
-    return np.array(
-        [(node.lon, node.lat) if node.location.valid() else (np.nan, np.nan) for node in way.nodes],
-        dtype=np.float64,
-    ).reshape(-1, 2)
+def _gapped_line(way: Any) -> bytes:
+    """WKB of a way with NaN for the nodes whose position the file does not hold."""
+    points = np.array(
+        [(node.lon, node.lat) if node.location.valid() else (np.nan, np.nan) for node in way.nodes]
+    )
+    with np.errstate(invalid="ignore"):
+        return bytes(shapely.to_wkb(shapely.linestrings(points)))
 
 
 def _looked_up(nodes: list[int], places: Any) -> NDArray[np.float64]:

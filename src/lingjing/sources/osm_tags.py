@@ -86,6 +86,40 @@ _READERS: Final = {
 _POSITIVE: Final = frozenset({"height", "levels", "width", "lanes", "speed_limit"})
 
 
+# Keys that are looked at, by what they are looked at for. Asking for these few is several times
+# faster than copying all tags of an object.
+_SORTING_KEYS: Final = ("highway", "building", "building:part")
+_ROAD_KEYS: Final = (
+    *("oneway", "junction", "area", "lanes", "width", "maxspeed", "surface"),
+    *("bridge", "tunnel"),
+)
+_NAME_KEYS: Final = ("name", "name:zh", "name:en")
+_PLACE_KEYS: Final = (
+    *("addr:full", "addr:street", "addr:housenumber", "height", "building:levels"),
+    *("start_date", "office", "phone", "contact:phone", "beds"),
+)
+
+
+def known_tags(tags: Any) -> dict[str, str]:
+    """Those tags of an OSM object that this room understands."""
+    get = tags.get
+    keys: tuple[str, ...] = (*_SORTING_KEYS, *_facility_keys())
+    found = {key: value for key in keys if (value := get(key)) is not None}
+    if "highway" in found:
+        keys = (*_ROAD_KEYS, *_NAME_KEYS)
+        found |= {key: value for key in keys if (value := get(key)) is not None}
+    if len(found) > ("highway" in found):
+        keys = (*_PLACE_KEYS, *_NAME_KEYS)
+        found |= {key: value for key in keys if (value := get(key)) is not None}
+    return found
+
+
+@functools.cache
+def _facility_keys() -> tuple[str, ...]:
+    """Keys that decide about facilities, sorted."""
+    return tuple(sorted({key for row in tables()["facility"] for key in row["tags"]}))
+
+
 class TagReader:
     """Turns tags into attributes, counting in the report what could not be read.
 
@@ -97,21 +131,28 @@ class TagReader:
     def __init__(self, report: ImportReport, observed_at: str | None = None) -> None:
         self.report = report
         self.imported = Provenance("imported", SOURCE, observed_at=observed_at)
-        self._shared: dict[tuple[str, AttributeValue], Attribute] = {}
+        self._shared: dict[tuple[str, str, AttributeValue], Attribute] = {}
         self._inferred: dict[str, Provenance] = {}
 
     def _attribute(self, value: AttributeValue) -> Attribute:
         # few distinct values on many objects: one instance each
-        key = (type(value).__name__, value)
+        key = ("", type(value).__name__, value)
         found = self._shared.get(key)
         if found is None:
             found = self._shared[key] = Attribute(value, self.imported)
         return found
 
-    def _guess(self, value: AttributeValue, rule: str, confidence: float) -> Attribute:
+    def _rule(self, rule: str, confidence: float) -> Provenance:
         if rule not in self._inferred:
             self._inferred[rule] = Provenance("inferred", SOURCE, rule=rule, confidence=confidence)
-        return Attribute(value, self._inferred[rule])
+        return self._inferred[rule]
+
+    def _guess(self, value: AttributeValue, rule: str, confidence: float) -> Attribute:
+        key = (rule, type(value).__name__, value)
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = Attribute(value, self._rule(rule, confidence))
+        return found
 
     def _number(self, tags: Tags, key: str, name: str, into: dict[str, Attribute]) -> float | None:
         """Read one numeric tag into the attributes; what cannot be believed is reported."""
@@ -128,15 +169,15 @@ class TagReader:
         ):
             self.report.drop(f"unreadable-tag-{key}", f"{name} {key}={text[:40]}")
             return None
-        into[attribute] = Attribute(value, self.imported)
+        into[attribute] = self._attribute(value)
         return value
 
     def _names(self, tags: Tags, into: dict[str, Attribute], *, english: bool) -> None:
         name = tags.get("name") or tags.get("name:zh")
         if name:
-            into["name"] = Attribute(name, self.imported)
+            into["name"] = self._attribute(name)
         if english and tags.get("name:en"):
-            into["name_en"] = Attribute(tags["name:en"], self.imported)
+            into["name_en"] = self._attribute(tags["name:en"])
 
     def _address(self, tags: Tags, into: dict[str, Attribute]) -> None:
         address = tags.get("addr:full")
@@ -150,7 +191,7 @@ class TagReader:
     def building(self, tags: Tags, name: str, area_m2: float) -> dict[str, Attribute]:
         """Attributes of a building; `name` is what the report calls it."""
         found: dict[str, Attribute] = {
-            "footprint_area": self._guess(round(area_m2, 2), "area-of-outline", 0.95)
+            "footprint_area": Attribute(round(area_m2, 2), self._rule("area-of-outline", 0.95))
         }
         word = building_use(tags)
         if word is not None:
@@ -254,6 +295,8 @@ def building_use(tags: Tags) -> str | None:
 
 def facility_kind(tags: Tags) -> str | None:
     """The kind of facility that the tags state, or None."""
+    if tags.keys().isdisjoint(_facility_keys()):
+        return None
     for row in tables()["facility"]:
         if all(tags.get(key) in values for key, values in row["tags"].items()):
             return str(row["kind"])
