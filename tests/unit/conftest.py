@@ -93,6 +93,37 @@ class Guest(Scenario):
 MakeGuest = Callable[..., Path]
 
 
+def write_guest(site: Path, package: str, **options: object) -> Path:
+    """Write a guest with its distribution's facts into a folder of installed packages."""
+    folder = site / package
+    folder.mkdir(parents=True)
+    known = {"id": package.replace("_", "-"), "api": 1, "top": "", "foresee": "", "answer": ""}
+    known["emits"] = '["road_surface_temperature", "plugged"]'
+    known |= options
+    code = options.get("code", CODE.format(**known))
+    (folder / "__init__.py").write_text(str(code), encoding="utf-8")
+    manifest = options.get("manifest", MANIFEST.format(**known))
+    if manifest is not None:
+        (folder / "manifest.toml").write_text(str(manifest), encoding="utf-8")
+    info = site / f"{package}-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 0.1\n")
+    points = f"[lingjing.scenarios]\n{package} = {package}:Guest\n"
+    (info / "entry_points.txt").write_text(points)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def standing_guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Id of a sound guest that is installed for the whole session."""
+    site = tmp_path_factory.mktemp("site")
+    write_guest(site, "standing_guest")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        importlib.invalidate_caches()
+        yield "standing-guest"
+
+
 @pytest.fixture
 def make_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeGuest]:
     """Installs a guest for one test: `make_guest("name", foresee="raise ValueError('no')")`.
@@ -100,25 +131,11 @@ def make_guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make
     Options: `id`, `api`, `emits`, `manifest` (the whole text, None for no file), `top`, `foresee`,
     `answer` (code put in at those places) and `code` (the whole module).
     """
+    site = tmp_path / "site"
     made: list[str] = []
 
     def make(package: str, **options: object) -> Path:
-        site = tmp_path / "site"
-        folder = site / package
-        folder.mkdir(parents=True)
-        known = {"id": package.replace("_", "-"), "api": 1, "top": "", "foresee": "", "answer": ""}
-        known["emits"] = '["road_surface_temperature", "plugged"]'
-        known |= options
-        code = options.get("code", CODE.format(**known))
-        (folder / "__init__.py").write_text(str(code), encoding="utf-8")
-        manifest = options.get("manifest", MANIFEST.format(**known))
-        if manifest is not None:
-            (folder / "manifest.toml").write_text(str(manifest), encoding="utf-8")
-        info = site / f"{package}-0.1.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 0.1\n")
-        points = f"[lingjing.scenarios]\n{package} = {package}:Guest\n"
-        (info / "entry_points.txt").write_text(points)
+        folder = write_guest(site, package, **options)
         if str(site) not in sys.path:
             monkeypatch.syspath_prepend(str(site))
         importlib.invalidate_caches()

@@ -94,7 +94,7 @@ def ask_guest(
             pickle.dump(handover, file, protocol=pickle.HIGHEST_PROTOCOL)
         status = _supervise(manifest, folder, time_limit_s, progress, cancelled)
         log = _tail(folder)
-        if status != 0:
+        if status != 0 or not (folder / ANSWER).is_file():
             raise _failure(manifest, folder, status, log)
         return _read_answer(manifest, folder, log)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import platform
@@ -67,8 +68,9 @@ def hash_code(folders: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
 def own_code() -> str:
-    """SHA-256 of Lingjing's own code."""
+    """SHA-256 of Lingjing's own code, as this process found it."""
     spec = importlib.util.find_spec("lingjing")
     places = spec.submodule_search_locations if spec is not None else None
     return hash_code(Path(place) for place in places or ())
