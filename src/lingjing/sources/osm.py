@@ -88,7 +88,7 @@ def read_osm(path: Path, name: str) -> Batch:
 
 def _failure(path: Path, error: Exception) -> LingjingError:
     detail = str(error)
-    cut = any(word in detail for word in ("EOF", "truncated", "no element found", "unexpected end"))
+    cut = any(word in detail for word in ("EOF", "truncated", "no element found", "unclosed token"))
     code = "maps.truncated" if cut else "maps.unreadable"
     return LingjingError(code, Place(file=str(path)), detail=detail)
 

@@ -146,6 +146,8 @@ def read_vector_file(
     for table in vector_tables(path, encoding):
         layer = _Layer(table, report, provenance, seen)
         features.extend(layer.features(kind, crs))
+    if not any(report.read.values()):
+        raise LingjingError("maps.nothing-inside", Place(file=str(path)))
     return Batch(
         name=name,
         features=features,
