@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lingjing.physics.freezing import hours_to_cool, hours_to_ice_radius, hours_to_ice_share
+from lingjing.physics.pipe_kernel import grown
 from lingjing.physics.pipes import (
     PipeColumns,
     PipeForcing,
@@ -160,6 +161,18 @@ def test_lumped_model_agrees_with_a_radial_heat_equation(name: str, air: float) 
     )
     history = simulate_pipes(_pipe(name), _steady(air, int(truth) + 4), _film(name))
     assert float(history.plugged_hour[0, 0]) == pytest.approx(truth, rel=0.03, abs=0.17)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_the_annulus_grows_as_the_quasi_steady_form_says_where_ice_resists_most(
+    share: float,
+) -> None:
+    inner, resistance, air = 0.02, 0.01, -10.0
+    hours = float(hours_to_ice_radius(inner * np.sqrt(1 - share), inner, resistance, air))
+    gain = -air * hours * 3600.0 / (917.0 * 333_600.0 * np.pi * inner**2)
+    assert grown(0.0, gain, resistance) == pytest.approx(share, abs=1e-4)
+    half = grown(0.0, 0.5 * gain, resistance)
+    assert grown(half, 0.5 * gain, resistance) == pytest.approx(share, abs=1e-4)
 
 
 def test_water_supercools_to_the_nucleation_and_then_turns_to_slush() -> None:
