@@ -137,7 +137,13 @@ def test_snow_makes_roads_slippery_and_a_dry_night_does_not(
 def test_the_bridge_is_the_first_road_below_zero(
     twin: MemoryTwin, make_outlook: MakeOutlook
 ) -> None:
-    outcome = the(foresee(twin, make_outlook(-7.0)), "road_below_zero", "RoadSegment")
+    foreseen = foresee(twin, make_outlook(-7.0))
+    coldest = [
+        of_asset(foreseen, "road_surface_temperature", "RoadSegment", name)
+        for name in ("road-1", "road-0")  # a deck, and a road alike but for the ground below
+    ]
+    assert coldest[0] < coldest[1] - 0.1
+    outcome = the(foreseen, "road_below_zero", "RoadSegment")
     assert outcome.onset_hours is not None
     onset = dict(zip(outcome.assets, outcome.of_assets(outcome.onset_hours)[:, 2], strict=True))
     bridge = onset["urn:ngsi-ld:RoadSegment:test:road-1"]

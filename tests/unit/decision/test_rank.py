@@ -71,6 +71,11 @@ def test_an_unknown_onset_takes_the_unknown_share() -> None:
     assert "onset_early_hours" not in plan.rows[0].reason.numbers
 
 
+def test_of_equal_scores_the_likelier_comes_first() -> None:
+    plan = rank([a_work("a", probability=0.2), a_work("b", probability=0.9)])
+    assert [row.work.id[-1] for row in plan.rows] == ["b", "a"]
+
+
 def test_ties_are_settled_by_id() -> None:
     plan = rank([a_work("b"), a_work("a")])
     assert [row.work.id[-1] for row in plan.rows] == ["a", "b"]

@@ -60,6 +60,11 @@ def test_onset_counts_only_members_in_which_it_happens() -> None:
     assert np.isnan(found[1]).all()
 
 
+def test_one_member_struck_gives_its_onset_at_every_level() -> None:
+    onset = np.array([[np.nan, 7.0, np.nan]], dtype=np.float32)
+    assert ensemble.onset_percentiles(onset).tolist() == [[7.0] * 5]
+
+
 def test_probability_is_the_share_of_members() -> None:
     strikes = np.array([[True, False, True, True]])
     assert ensemble.probability(strikes).tolist() == [0.75]

@@ -153,6 +153,8 @@ def test_the_uncertainty_of_the_methods_widens_the_ensemble() -> None:
     for name in ("wind_speed", "cloud_cover", "longwave_down", "relative_humidity"):
         spread = outlook.forcings[name].std(axis=0)
         assert spread.max() > 0.1, name
+    assert (outlook.forcings["wind_speed"][0] == completion.WIND_SPEED_M_S).all()
+    assert (outlook.forcings["relative_humidity"][0] == 80.0).all()
     alone = prepare(a_weather("air_temperature"))
     for name in FORCINGS:
         np.testing.assert_array_equal(alone.forcings[name][0], outlook.forcings[name][0])
