@@ -121,6 +121,8 @@ def _csv_table(path: Path, encoding: str | None, *, grid: str | None) -> Table:
         raise LingjingError(
             "maps.not-text", Place(file=str(path), line=line), encoding=encoding
         ) from None
+    if "\x00" in text:
+        raise LingjingError("maps.not-text", place, encoding=encoding)
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []

@@ -143,11 +143,12 @@ def read_vector_file(
     provenance = Provenance("imported", path.name)
     features: list[Feature] = []
     seen: set[tuple[str, str]] = set()
-    for table in vector_tables(path, encoding):
+    tables = [table for table in vector_tables(path, encoding) if len(table.geometry)]
+    if not tables:
+        raise LingjingError("maps.nothing-inside", Place(file=str(path)))
+    for table in tables:
         layer = _Layer(table, report, provenance, seen)
         features.extend(layer.features(kind, crs))
-    if not any(report.read.values()):
-        raise LingjingError("maps.nothing-inside", Place(file=str(path)))
     return Batch(
         name=name,
         features=features,
