@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -253,8 +254,6 @@ class Sketch(Table, frozen=True, kw_only=True):
     elevated_en: str
     ramp_zh: str
     ramp_en: str
-    tunnel_zh: str
-    tunnel_en: str
     facility_zh: dict[str, str]
     facility_en: dict[str, str]
 
@@ -383,6 +382,7 @@ def _check(page: Path, content: PackContent) -> None:
         raise _wrong(page, "bounds", "west < east, south < north")
     _check_shares(page, content)
     _check_words(page, content)
+    _check_complete(page, content)
     for number, signal in enumerate(content.signals):
         for condition in signal.conditions:
             if (condition.at_least is None) == (condition.at_most is None):
@@ -441,10 +441,22 @@ def _check_words(page: Path, content: PackContent) -> None:
             rule.kind == "WaterTank"
         ) != (rule.volume_m3 is not None):
             raise _wrong(page, field, "WaterTank: volume_m3; others: inner_diameter_mm")
-    for table in (content.weights.roads.class_factor, content.roads.width_m):
-        given += [("roads", item, set(words()["road_class"].choices)) for item in table]
-    for item in content.weights.facilities:
-        given.append(("weights.facilities", item, set(words()["facility_kind"].choices)))
     for field, value, allowed in given:
         if value not in allowed:
             raise _wrong(page, field, f"{value!r}: {', '.join(sorted(allowed))}")
+
+
+def _check_complete(page: Path, content: PackContent) -> None:
+    """Refuse tables by class or kind that lack a word of the vocabulary, or have one too many."""
+    tables: dict[str, tuple[Iterable[str], str]] = {
+        "weights.facilities": (content.weights.facilities, "facility_kind"),
+        "weights.roads.class_factor": (content.weights.roads.class_factor, "road_class"),
+        "roads.width_m": (content.roads.width_m, "road_class"),
+        "roads.traffic_volume_per_day": (content.roads.traffic_volume_per_day, "road_class"),
+        "sketch.facility_zh": (content.sketch.facility_zh, "facility_kind"),
+        "sketch.facility_en": (content.sketch.facility_en, "facility_kind"),
+    }
+    for field, (given, word) in tables.items():
+        expected = words()[word].choices
+        if set(given) != set(expected):
+            raise _wrong(page, field, ", ".join(expected))

@@ -13,9 +13,11 @@ from lingjing.sources.sketch_uses import LandUse
 
 Points = NDArray[np.float64]
 
-_CHANCE_OF_TURN_RAD = np.radians(4.0)
 _METRES_PER_LEVEL = 2.9
 _SMALLEST_PARCEL_M2 = 900.0
+_SOUNDINGS = 24
+# A row shorter than this share of the least length stays open.
+_LEAST_ROOM = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,17 @@ LAYOUTS: dict[LandUse, Layout] = {
         "residential", "lilong", (34, 64), (9, 12), (4.0, 6.0), 5.0, (2, 3), (1912, 1948), 0.05
     ),
     "workers_village": Layout(
-        "residential", "workers_village", (44, 66), (10, 12), (18, 24), 12.0, (4, 6), (1951, 1979)
+        "residential", "workers_village", (44, 66), (10, 12), (20, 27), 12.0, (4, 6), (1951, 1979)
     ),
     "reform_walkup": Layout(
-        "residential", "reform_walkup", (48, 76), (11, 13), (24, 31), 14.0, (5, 6), (1980, 1997)
+        "residential", "reform_walkup", (48, 76), (11, 13), (27, 34), 14.0, (5, 6), (1980, 1997)
     ),
     "commodity_midrise": Layout(
         "residential",
         "commodity_midrise",
         (42, 62),
         (13, 15),
-        (34, 46),
+        (37, 50),
         26.0,
         (7, 11),
         (1998, 2016),
@@ -143,37 +145,49 @@ def _facing(parcel: shapely.Polygon) -> float:
     return float(folded[int(weight.argmax())]) if bool(weight.any()) else 0.0
 
 
-def _chord(ring: Points, height: float) -> tuple[float, float] | None:
-    """Leftmost and rightmost place where a horizontal meets the ring."""
-    y = ring[:, 1]
-    crossed = np.flatnonzero((y[:-1] < height) != (y[1:] < height))
-    if len(crossed) < 2:
-        return None
-    share = (height - y[crossed]) / (y[crossed + 1] - y[crossed])
-    x = ring[crossed, 0] + share * (ring[crossed + 1, 0] - ring[crossed, 0])
-    return float(x.min()), float(x.max())
+def _chords(ring: Points, heights: NDArray[np.float64]) -> tuple[Points, Points]:
+    """Leftmost and rightmost place where each horizontal [n] meets the ring; none gives (∞, −∞)."""
+    x, y = ring[:-1].T
+    step_x, step_y = np.diff(ring, axis=0).T
+    above = ring[:, 1] > heights[:, None]
+    crossed = above[:, :-1] != above[:, 1:]
+    at = x + (heights[:, None] - y) / np.where(step_y == 0.0, 1.0, step_y) * step_x
+    left = np.where(crossed, at, np.inf).min(axis=1)
+    right = np.where(crossed, at, -np.inf).max(axis=1)
+    return left, right
+
+
+def _reach(ring: Points, least_m: float) -> tuple[float, float] | None:
+    """Lowest and highest horizontal along which the ring has room for a building [m]."""
+    heights = np.linspace(ring[:, 1].min() + 0.5, ring[:, 1].max() - 0.5, _SOUNDINGS)
+    left, right = _chords(ring, heights)
+    roomy = np.flatnonzero(right - left > least_m)
+    return (float(heights[roomy[0]]), float(heights[roomy[-1]])) if len(roomy) else None
 
 
 def _rows(ring: Points, layout: Layout, rng: Generator) -> Points:
     """Rectangles [n, 4] (west, south, east, north) in rows from the north, in turned metres."""
-    bottom, top = ring[:, 1].min(), ring[:, 1].max()
-    bottom = top - (top - bottom) * layout.built
     depth = rng.uniform(*layout.depth)
     gap = rng.uniform(*layout.row_gap)
-    rows = int((top - bottom - 1.0 + gap) // (depth + gap))
+    length = rng.uniform(*layout.length)
+    reach = _reach(ring, _LEAST_ROOM * layout.length[0])
+    if reach is None:
+        return np.zeros((0, 4))
+    top = reach[1]
+    bottom = top - (top - reach[0]) * layout.built
+    rows = int((top - bottom + gap) // (depth + gap))
     if rows < 1:
         return np.zeros((0, 4))
     # what is left over widens the gaps
-    step = (top - bottom - 1.0 - depth) / (rows - 1) if rows > 1 else 0.0
-    length = rng.uniform(*layout.length)
+    step = (top - bottom - depth) / (rows - 1) if rows > 1 else 0.0
+    norths: NDArray[np.float64] = top - step * np.arange(rows, dtype=np.float64)
+    upper, lower = _chords(ring, norths), _chords(ring, norths - depth)
+    lefts = np.maximum(upper[0], lower[0]) + 0.5
+    rights = np.minimum(upper[1], lower[1]) - 0.5
     boxes: list[tuple[float, float, float, float]] = []
-    for row in range(rows):
-        north = top - 0.5 - row * step
-        upper, lower = _chord(ring, north), _chord(ring, north - depth)
-        if upper is None or lower is None:
-            continue
-        left, right = max(upper[0], lower[0]) + 0.5, min(upper[1], lower[1]) - 0.5
-        boxes.extend(_bars(left, right, north, depth, length, layout, rng))
+    for left, right, north in zip(lefts.tolist(), rights.tolist(), norths.tolist(), strict=True):
+        if right - left >= _LEAST_ROOM * layout.length[0]:
+            boxes.extend(_bars(left, right, north, depth, length, layout, rng))
     return np.array(boxes).reshape(-1, 4)
 
 
@@ -188,8 +202,6 @@ def _bars(
 ) -> list[tuple[float, float, float, float]]:
     """One row of buildings, of uneven length."""
     room = right - left
-    if room < 0.45 * layout.length[0]:
-        return []
     count = max(1, round((room + layout.side_gap) / (length + layout.side_gap)))
     weights = rng.uniform(0.85, 1.15, count)
     lengths = (room - layout.side_gap * (count - 1)) * weights / weights.sum()

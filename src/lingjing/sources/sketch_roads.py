@@ -219,7 +219,14 @@ class _RoadDesk:
             and keys[index] not in self.ground.under
             and length[index] > 60.0
         ]
-        return {int(index) for index in main[: max(1, min(_UNDERPASSES, len(keys) // 300))]}
+        wanted = max(1, min(_UNDERPASSES, len(keys) // 300))
+        taken: set[int] = set()
+        touched: set[int] = set()
+        for index in main:
+            if len(taken) < wanted and touched.isdisjoint(keys[index]):
+                taken.add(int(index))
+                touched.update(keys[index])
+        return taken
 
     def elevated(self) -> Iterator[Feature]:
         """Elevated roads beside the streets they follow, and the ramps that join them."""
