@@ -21,6 +21,7 @@ MANIFEST = Manifest(
     emits=("road_surface_temperature", "plugged"), actions=(Action("wrap", "包扎", "Wrap"),),
     time_limit_s=60.0, package="guest", class_name="Guest",
 )  # fmt: skip
+GHOST = "urn:ngsi-ld:RoadSegment:testville:ghost"
 TEXT = {"zh-CN": "冷", "en": "cold"}
 
 
@@ -76,7 +77,7 @@ def test_work_whose_onset_is_unknown_passes(twin: Snapshot) -> None:
     check_works(MANIFEST, twin, [unknown], HOURS)
 
 
-def spoiled(name: str, index: Any, value: float) -> Callable[[Outcome], Outcome]:
+def spoiled(name: str, index: Any, value: float | str) -> Callable[[Outcome], Outcome]:
     def spoil(outcome: Outcome) -> Outcome:
         array = getattr(outcome, name).copy()
         array[index] = value
@@ -97,8 +98,8 @@ STATE_FAULTS: dict[str, tuple[Callable[[Outcome], Outcome], str]] = {
     "whole numbers": (lambda o: replace(o, levels=o.levels.astype(int)), "scenario.broken-promise"),  # type: ignore[union-attr]
     "missing situation": (spoiled("situation", 0, 2), "scenario.broken-promise"),
     "negative situation": (spoiled("situation", 0, -1), "scenario.broken-promise"),
-    "ghost": (spoiled("assets", 0, "urn:ngsi-ld:RoadSegment:testville:ghost"), "scenario.broken-promise"),  # type: ignore[arg-type]
-    "twice": (lambda o: replace(o, assets=np.repeat(o.assets[:1], o.assets.size)), "scenario.broken-promise"),
+    "ghost": (spoiled("assets", 0, GHOST), "scenario.broken-promise"),
+    "twice": (lambda o: replace(o, assets=o.assets[[0] * 6]), "scenario.broken-promise"),
     "unpromised": (lambda o: replace(o, quantity="road_ice"), "scenario.broken-promise"),
     "unknown": (lambda o: replace(o, quantity="gloom"), "vocabulary.unknown-quantity"),
     "wrong kind": (lambda o: replace(o, kind="MeterBox"), "scenario.broken-promise"),

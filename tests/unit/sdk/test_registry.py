@@ -138,7 +138,7 @@ def test_a_class_that_is_no_scenario_is_refused(make_guest: MakeGuest) -> None:
         ({"emits": ["plugged", "plugged"]}, "scenario.bad-manifest", "emits"),
         ({"time_limit_s": -1}, "scenario.bad-manifest", "time_limit_s"),
         ({"time_limit_s": float("nan")}, "scenario.bad-manifest", "time_limit_s"),
-        ({"actions": {"salt": {"title_zh": "盐"}}}, "scenario.bad-manifest", "actions.salt.title_en"),
+        ({"actions": {"a": {"title_zh": "盐"}}}, "scenario.bad-manifest", "actions.a.title_en"),
         ({"actions": {"salt": {"titel": "x"}}}, "scenario.unknown-key", "actions.salt.titel"),
         ({"actions": ["salt"]}, "scenario.bad-manifest", "actions"),
     ],
