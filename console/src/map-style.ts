@@ -232,7 +232,8 @@ export function facilityImages(theme: Theme, locale: Locale): Map<string, ImageD
     pen.fill();
     pen.stroke();
     pen.fillStyle = BASE[theme].facilityText;
-    pen.font = `600 ${locale === "en" ? 24 : 22}px ${FONTS.join(",")}`;
+    const room = kind === "fire_station" ? 0.75 : 1;
+    pen.font = `600 ${(locale === "en" ? 24 : 22) * room}px ${FONTS.join(",")}`;
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.fillText(locale === "en" ? en : zh, size / 2, size / 2 + 1);

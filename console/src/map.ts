@@ -58,6 +58,8 @@ export class LingjingMap extends LitElement {
   private ready = false;
   private shown: Partial<Record<StateLayer, Uint8Array>> = {};
   private resizing: ResizeObserver | null = null;
+  /** Whether a person chose what is in view; until then the whole district is. */
+  private moved = false;
 
   constructor() {
     super();
@@ -89,7 +91,7 @@ export class LingjingMap extends LitElement {
       container,
       style: buildStyle(this.mode, this.theme, this.language, this.scale),
       attributionControl: false,
-      ...(this.bounds ? { bounds: this.bounds, fitBoundsOptions: { padding: 24 } } : {}),
+      ...(this.bounds ? { bounds: this.bounds } : {}),
       dragRotate: false,
       pitchWithRotate: false,
       touchPitch: false,
@@ -108,7 +110,13 @@ export class LingjingMap extends LitElement {
     map.on("moveend", () => this.announceView());
     map.on("idle", () => this.dispatchEvent(new CustomEvent("map-idle", { bubbles: true })));
     map.on("error", (event) => console.error("map", event.error));
-    this.resizing = new ResizeObserver(() => map.resize());
+    for (const gesture of ["dragstart", "zoomstart"] as const) {
+      map.on(gesture, (event) => (this.moved ||= Boolean(event.originalEvent)));
+    }
+    this.resizing = new ResizeObserver(() => {
+      map.resize();
+      if (!this.moved) this.fit();
+    });
     this.resizing.observe(container);
   }
 
@@ -146,6 +154,7 @@ export class LingjingMap extends LitElement {
   show(card: Card): void {
     const map = this.map;
     if (!map) return;
+    this.moved = true;
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     map.easeTo({ center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still ? 0 : 600 });
   }
@@ -165,7 +174,11 @@ export class LingjingMap extends LitElement {
   }
 
   private fit(): void {
-    if (this.bounds) this.map?.fitBounds(this.bounds, { padding: 24, duration: 0 });
+    if (!this.bounds || !this.map) return;
+    this.moved = false;
+    // The legend lies over the right edge of a wide map.
+    const right = this.clientWidth > 800 ? 300 : 16;
+    this.map.fitBounds(this.bounds, { padding: { top: 24, left: 56, bottom: 24, right }, duration: 0 });
   }
 
   private set(source: string, data: GeoJSON.FeatureCollection): void {

@@ -86,7 +86,9 @@ def entities() -> list[Entity]:
                     local,
                     shapely.box(west, south, west + 0.6 * STEP, south + 0.5 * STEP),
                     {
-                        "name": MARKUP if (row, column) == (0, 0) else f"园{row + 1}路{column + 1}号楼",
+                        "name": MARKUP
+                        if (row, column) == (0, 0)
+                        else f"园{row + 1}路{column + 1}号楼",
                         "use": "residential",
                         "levels": 6.0,
                         "height": 17.5,
@@ -96,23 +98,23 @@ def entities() -> list[Entity]:
                     },
                 )
             )
-            for number in range(2):
-                found.append(
-                    entity(
-                        "MeterBox",
-                        f"m{row}-{column:02d}-{number}",
-                        shapely.Point(west + (0.1 + 0.3 * number) * STEP, south),
-                        {
-                            "location": "facade",
-                            "material": "galvanised_steel",
-                            "inner_diameter": 20.0,
-                            "insulation_thickness": 0.0 if number else 10.0,
-                            "households": 18.0,
-                            "sub_district": street,
-                        },
-                        building=identifier("Building", local),
-                    )
+            found.extend(
+                entity(
+                    "MeterBox",
+                    f"m{row}-{column:02d}-{number}",
+                    shapely.Point(west + (0.1 + 0.3 * number) * STEP, south),
+                    {
+                        "location": "facade",
+                        "material": "galvanised_steel",
+                        "inner_diameter": 20.0,
+                        "insulation_thickness": 0.0 if number else 10.0,
+                        "households": 18.0,
+                        "sub_district": street,
+                    },
+                    building=identifier("Building", local),
                 )
+                for number in range(2)
+            )
     for place, kind in enumerate(("hospital", "nursing_home", "market", "fire_station", "school")):
         point = shapely.Point(WEST + (2 * place + 1.1) * STEP, SOUTH + 4.1 * STEP)
         found.append(
@@ -120,7 +122,11 @@ def entities() -> list[Entity]:
                 "Facility",
                 f"f{place}",
                 point,
-                {"name": f"示例{place + 1}", "name_en": f"Sample {place + 1}", "facility_kind": kind},
+                {
+                    "name": f"示例{place + 1}",
+                    "name_en": f"Sample {place + 1}",
+                    "facility_kind": kind,
+                },
             )
         )
     return found
@@ -216,7 +222,9 @@ def series_rows(kind: str) -> list[dict[str, Any]]:
 def work_rows(meters: list[str], roads: list[str]) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     places = {item.id: shapely.from_wkb(item.geometry).centroid for item in entities()}
-    names = {item.id: item.attributes["name"].value for item in entities() if "name" in item.attributes}
+    names = {
+        item.id: item.attributes["name"].value for item in entities() if "name" in item.attributes
+    }
 
     def add(action: str, target: str, assets: list[str], hazard: str, chance: float) -> None:
         salting = action == "salt"
@@ -231,7 +239,7 @@ def work_rows(meters: list[str], roads: list[str]) -> list[dict[str, str]]:
                 "action_title_zh": "撒盐除冰" if salting else "包扎保温",
                 "action_title_en": "Salt the road" if salting else "Insulate",
                 "title_zh": f"{names[target]}{'撒盐' if salting else '水表箱包扎保温'}",
-                "title_en": f"{'Salt' if salting else 'Insulate the meter boxes of'} {names[target]}",
+                "title_en": f"{'Salt' if salting else 'Insulate meters of'} {names[target]}",
                 "place": "东园街道",
                 "owner": "public_works" if salting else "property_company",
                 "hazard": hazard,
@@ -250,8 +258,8 @@ def work_rows(meters: list[str], roads: list[str]) -> list[dict[str, str]]:
                 "target": target,
                 "asset_count": str(len(assets)),
                 "assets": " ".join(assets),
-                "reason_zh": f"31 个成员中有 {round(chance * 31)} 个显示最低气温 −8 ℃，裸露管段在夜间冰堵。",
-                "reason_en": f"{round(chance * 31)} of 31 members go down to −8 °C and plug the bare pipes.",
+                "reason_zh": f"31 个成员中有 {round(chance * 31)} 个在夜间冰堵。",
+                "reason_en": f"{round(chance * 31)} of 31 members plug it at night.",
                 "rank_reason_zh": "预计损失大，离发生还有一夜。",
                 "rank_reason_en": "Much harm is expected, with a night to go.",
             }
@@ -321,7 +329,8 @@ def write_run(data_dir: Path, name: str = RUN) -> Path:
         encoding="utf-8",
     )
     (folder / "figures" / "map.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    record = {"format": 1, "run": RUN, "written_at": "2023-12-20T03:00:00Z", "request": {}}
+    record = {"format": 1, "run": RUN, "written_at": "2023-12-20T03:00:00Z"}
+    record |= {name: {} for name in ("request", "inputs", "versions", "scenario", "outputs")}
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
 

@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
-from lingjing.interfaces.http.security import Guard
+from lingjing.interfaces.http.security import HEADERS, Guard
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.contract import Store
 from lingjing.vocabulary import LOCALES, LingjingError
@@ -114,4 +114,7 @@ def _refuse_http(request: Request, error: Exception) -> Response:
 
 def _fail(request: Request, error: Exception) -> Response:
     _log.error("%s failed", request.url.path, exc_info=error)
-    return error_answer(LingjingError("http.internal", detail=type(error).__name__))
+    response = error_answer(LingjingError("http.internal", detail=type(error).__name__))
+    # Starlette answers faults outside all middleware, so the guard does not see this one.
+    response.headers.update(HEADERS)
+    return response

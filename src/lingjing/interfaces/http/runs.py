@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from lingjing.engine.summary import part_of
-from lingjing.vocabulary import LOCALES, LingjingError
+from lingjing.engine.results import RunFolder
+from lingjing.vocabulary import LOCALES
 
 FILES = {
     "outcomes.parquet": "application/vnd.apache.parquet",
@@ -37,29 +35,24 @@ LEVELS = ("p10", "p25", "p50", "p75", "p90")
 
 
 class RunReader:
-    """One run's folder, its tables read on first use."""
+    """One run's folder, its tables read on first use and kept."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = path.name
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.path = folder.path
+        self.name = folder.path.name
         self._outcomes: pa.Table | None = None
         self._series: pa.Table | None = None
         self._work: list[dict[str, Any]] | None = None
         self._chances: dict[str, dict[str, Any]] | None = None
 
-    def _json(self, name: str) -> dict[str, Any]:
-        found = json.loads((self.path / name).read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise LingjingError("http.broken-run", name=self.name, detail=name)
-        return found
-
     def record(self) -> dict[str, Any]:
         """Content of `run.json`."""
-        return self._json("run.json")
+        return self.folder.record()
 
     def summary(self) -> dict[str, Any]:
         """Content of `summary.json`."""
-        return self._json("summary.json")
+        return self.folder.summary()
 
     def files(self) -> list[str]:
         """Names of the files that can be downloaded."""
@@ -78,10 +71,9 @@ class RunReader:
         return self._series
 
     def work(self) -> list[dict[str, Any]]:
-        """Rows of `work.csv`, first rank first."""
+        """Rows of the ranked work, first rank first; see `work_row`."""
         if self._work is None:
-            with (self.path / "work.csv").open(encoding="utf-8-sig", newline="") as page:
-                self._work = [work_row(dict(row)) for row in csv.DictReader(page)]
+            self._work = [work_row(row) for row in self.folder.work()]
         return self._work
 
     def outcomes_of(self, asset: str) -> list[dict[str, Any]]:
@@ -148,20 +140,6 @@ class RunReader:
         }
 
 
-def run_folders(data_dir: Path) -> list[Path]:
-    """Folders of finished runs; a run being written is hidden and has no record yet."""
-    folder = data_dir / "runs"
-    if not folder.is_dir():
-        return []
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if not path.name.startswith(".")
-        and (path / "run.json").is_file()
-        and (path / "summary.json").is_file()
-    ]
-
-
 def run_head(reader: RunReader) -> dict[str, Any]:
     """What a list of runs says of one."""
     summary, record = reader.summary(), reader.record()
@@ -184,16 +162,22 @@ def run_head(reader: RunReader) -> dict[str, Any]:
 
 def headline(reader: RunReader) -> dict[str, list[str]]:
     """The sentences of the summary that stand in bold, by locale."""
-    document = (reader.path / "summary.md").read_text(encoding="utf-8")
     found: dict[str, list[str]] = {}
     for locale in LOCALES:
-        lines = part_of(document, locale).splitlines()
+        lines = reader.folder.words(locale).splitlines()
         bold = [line for line in lines if line.startswith("**") and line.endswith("**")]
         found[locale] = [line.strip("*") for line in bold]
     return found
 
 
-WORK_NUMBERS = (
+WORK_CELLS = (
+    "rank",
+    "id",
+    "action",
+    "target",
+    "place",
+    "hazard",
+    "owner",
     "probability",
     "expected_failures",
     "expected_harm_households",
@@ -201,17 +185,15 @@ WORK_NUMBERS = (
     "score",
     "effort_minutes",
     "amount",
+    "amount_unit",
     "longitude_deg",
     "latitude_deg",
 )
 
 
-def work_row(cells: dict[str, str]) -> dict[str, Any]:
-    """A row of `work.csv` with numbers as numbers and texts by locale."""
-    row: dict[str, Any] = {name: float(cells[name]) for name in WORK_NUMBERS}
-    for name in ("id", "action", "target", "place", "hazard", "owner", "amount_unit"):
-        row[name] = cells[name]
-    row["rank"] = int(cells["rank"])
+def work_row(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `work.csv` with lists as lists and texts by locale."""
+    row: dict[str, Any] = {name: cells[name] for name in WORK_CELLS}
     row["assets"] = cells["assets"].split()
     row["onset"] = cells["onset_utc"] or None
     row["onset_early"] = cells["onset_early_utc"] or None

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lingjing.engine.results import RUNS, RunFolder, list_runs
 from lingjing.engine.settings import open_store
 from lingjing.interfaces.http.answers import Packed, encode
 from lingjing.interfaces.http.layers import kind_of_layer, layer_geojson
-from lingjing.interfaces.http.runs import RunReader, headline, run_folders, run_head
+from lingjing.interfaces.http.runs import RunReader, headline, run_head
 from lingjing.interfaces.http.state import (
     STATE_KINDS,
     choose_quantity,
@@ -115,26 +116,28 @@ class Shelf:
     def runs(self) -> list[dict[str, Any]]:
         """All runs that can be read, the newest first."""
         heads = []
-        for path in run_folders(self.data_dir):
+        for folder in list_runs(self.data_dir):
             try:
-                heads.append(run_head(self.reader(path.name)))
+                heads.append(run_head(self.reader(folder.path.name)))
             except (OSError, KeyError, TypeError, ValueError, LingjingError):
                 continue  # a broken folder must not hide the others; asking for it says why
-        return sorted(heads, key=lambda head: (head["written_at"] or "", head["run"]), reverse=True)
+        return heads
 
     def reader(self, run: str) -> RunReader:
         """The run of that name; one that was replaced on the disk is read anew.
 
         Raises:
-            LingjingError: `http.no-run`.
+            LingjingError: `http.no-run`, `run.no-run` where its files are not whole.
         """
-        path = next((item for item in run_folders(self.data_dir) if item.name == run), None)
-        if path is None:
+        path = self.data_dir / RUNS / run
+        inside = (self.data_dir / RUNS).is_dir() and path.parent == self.data_dir / RUNS
+        if not inside or run.startswith(".") or not path.is_dir():
             raise LingjingError("http.no-run", name=run)
+        folder = RunFolder(path)
         key = (run, (path / "run.json").stat().st_mtime_ns)
         with self._lock:
             if key not in self._readers:
-                self._readers[key] = RunReader(path)
+                self._readers[key] = RunReader(folder)
             self._readers.move_to_end(key)
             while len(self._readers) > KEPT_RUNS:
                 self._readers.popitem(last=False)

@@ -49,7 +49,8 @@ class LayerState:
 def event_quantities(outcomes: pa.Table, kinds: tuple[str, ...]) -> list[str]:
     """Event quantities that a run has for any of the kinds, the preferred ones first."""
     wanted = pc.and_(
-        pc.is_in(outcomes["kind"], pa.array(kinds)), pc.is_valid(outcomes["probability"])
+        pc.is_in(outcomes["kind"], pa.array(kinds, type=pa.string())),
+        pc.is_valid(outcomes["probability"]),
     )
     found = set(pc.unique(outcomes.filter(wanted)["quantity"]).to_pylist())
     order = {name: place for place, name in enumerate(PREFERRED)}

@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { formatPlace, parsePlace, preferredLanguage } from "../src/memory";
+import { age, CATALOGUES, clock, hourOfDay, percent, setLocale, setZone, t } from "../src/text";
+
+afterEach(() => {
+  setLocale("zh-CN");
+  setZone("Asia/Shanghai");
+});
+
+const sources = import.meta.glob<string>("../src/*.ts", { query: "?raw", import: "default", eager: true });
+
+const fields = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
+
+describe("the catalogues", () => {
+  const { "zh-CN": zh, en } = CATALOGUES;
+
+  it("have the same keys, none empty, with the same fields", () => {
+    expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
+    for (const [key, text] of Object.entries(zh)) {
+      expect(text, key).not.toBe("");
+      expect(en[key], key).not.toBe("");
+      expect(fields(text), key).toEqual(fields(en[key] ?? ""));
+    }
+  });
+
+  it("hold every key that the code names", () => {
+    const missing: string[] = [];
+    expect(Object.keys(sources).length).toBeGreaterThan(10);
+    for (const [name, code] of Object.entries(sources)) {
+      for (const match of code.matchAll(/\bt\(\s*"([^"]+)"/g)) {
+        if (!(match[1] as string in zh)) missing.push(`${name}: ${match[1]}`);
+      }
+    }
+    expect(missing).toEqual([]);
+  });
+
+  it("leave no sentence for people in the code", () => {
+    const allowed = ["../src/map-style.ts", "../src/text.ts"]; // signs on the map; date pattern
+    for (const [name, code] of Object.entries(sources)) {
+      if (allowed.includes(name)) continue;
+      expect(code.replace("中文", "").match(/[\u4e00-\u9fff]+/g), name).toBeNull();
+    }
+  });
+});
+
+describe("words for people", () => {
+  it("show the district's clock, not the reader's", () => {
+    expect(clock("2023-12-20T19:00:00Z")).toBe("12月21日 周四 03:00");
+    setZone("Asia/Urumqi");
+    expect(clock("2023-12-20T19:00:00Z")).toBe("12月21日 周四 01:00");
+    expect(hourOfDay(Date.parse("2023-12-20T18:00:00Z"))).toBe(0);
+  });
+
+  it("never claim a false certainty", () => {
+    expect(percent(0)).toBe("0 %");
+    expect(percent(0.004)).toBe("<1 %");
+    expect(percent(0.996)).toBe(">99 %");
+    expect(percent(1)).toBe("100 %");
+  });
+
+  it("say how old a number is", () => {
+    const now = Date.parse("2023-12-21T00:00:00Z");
+    expect(age("2023-12-20T23:30:00Z", now)).toBe("30 分钟前");
+    setLocale("en");
+    expect(age("2023-12-20T00:00:00Z", now)).toBe("24 h ago");
+    expect(age(null, now)).toBe("—");
+  });
+
+  it("show a key that has no words, so that the gap is seen", () => {
+    expect(t("no.such.key")).toBe("no.such.key");
+  });
+});
+
+describe("a shared address", () => {
+  it("comes back as it was", () => {
+    const place = { district: "杨浦", run: "r-1", hour: 31, mode: "onset" as const, object: "urn:ngsi-ld:Building:x:1" };
+    expect(parsePlace(formatPlace(place))).toEqual(place);
+  });
+
+  it("falls back where it is nonsense", () => {
+    expect(parsePlace("#hour=-3&mode=other")).toEqual({ district: "", run: "", hour: 0, mode: "probability", object: "" });
+    expect(parsePlace("#hour=1e999").hour).toBe(0);
+  });
+
+  it("takes the browser's language only where that is English", () => {
+    expect(preferredLanguage(["en-GB", "zh-CN"])).toBe("en");
+    expect(preferredLanguage(["fr"])).toBe("zh-CN");
+    expect(preferredLanguage([])).toBe("zh-CN");
+  });
+});
