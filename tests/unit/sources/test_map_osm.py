@@ -13,7 +13,8 @@ import shapely
 
 from lingjing.sources.batches import Batch, Feature
 from lingjing.sources.maps import read_map, require_district_content, road_graph
-from lingjing.vocabulary import LingjingError
+from lingjing.sources.osm_tags import tables
+from lingjing.vocabulary import LingjingError, words
 
 Nodes = Mapping[int, tuple[float, float]]
 Way = tuple[int, Sequence[int], Mapping[str, str]]
@@ -422,3 +423,22 @@ def test_geometry_is_valid_wgs84_without_heights(read: Reader) -> None:
     for feature in features:
         assert feature.geometry.is_valid
         assert not shapely.has_z(feature.geometry)
+
+
+def test_every_tag_of_the_tables_is_documented(repository: Path) -> None:
+    page = (repository / "docs" / "reference" / "maps.md").read_text(encoding="utf-8")
+    for highway, row in tables()["road"].items():
+        assert f"| `{highway}` | {row['class']} |" in page
+    for table in ("use", "surface"):
+        for word, tags in tables()[table].items():
+            assert f"| {word} | {', '.join(tags)} |" in page
+    for row in tables()["facility"]:
+        for key, tags in row["tags"].items():
+            assert f"`{key}` = {', '.join(tags)}" in page
+
+
+def test_every_word_of_the_tables_is_in_the_vocabulary() -> None:
+    for table, word in (("use", "use"), ("use_by_amenity", "use"), ("surface", "surface")):
+        assert set(tables()[table]) <= set(words()[word].choices)
+    assert {row["class"] for row in tables()["road"].values()} <= set(words()["road_class"].choices)
+    assert {r["kind"] for r in tables()["facility"]} == set(words()["facility_kind"].choices)
