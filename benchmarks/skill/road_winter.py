@@ -3,7 +3,8 @@
     python benchmarks/skill/road_winter.py shared/data/pavement/winter-2009-10.csv
 
 The record gives air temperature and shortwave; humidity, wind, cloud and rain are absent and take
-the fixed values below, which were set before any score was seen and are not to be tuned.
+the fixed values below, which were set before any score was seen and are not to be tuned. (The
+exchange with the air was changed once afterwards: see docs/reference/physics.md.)
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def page() -> str:
     winter = data / "pavement" / "winter-2009-10.csv"
     head = (
         "## Road temperature on an observed winter\n\n"
-        "Open loop, published defaults, nothing fitted; the record gives air temperature and "
+        "Open loop, published defaults, no number fitted; the exchange with the air was chosen "
+        "anew once after a first score (see docs/reference/physics.md). The record gives air temperature and "
         f"shortwave only, so humidity {HUMIDITY_PCT:.0f} %, wind {WIND_M_S:.0f} m/s, cloud "
         f"{CLOUD_PCT:.0f} % and a dry road are assumed. Event: road below 0 °C.\n\n"
     )

@@ -120,6 +120,26 @@ def test_conduction_meets_the_exact_wave_in_uniform_ground() -> None:
     assert amplitude == pytest.approx(expected, rel=0.03)
 
 
+def test_the_ground_starts_at_the_mean_of_the_first_day_and_remembers_the_deep() -> None:
+    central = RoadParameters.central(1)
+    forcing = _forcing()
+    air = np.asarray(forcing.air_temperature_C)
+    start = simulate_roads(ROAD, forcing, central).surface_temperature_C[0, 0, 0]
+    assert start == pytest.approx(air[0, :24].mean(), abs=1e-4)
+    shifted = replace(central, initial_ground_offset_K=np.array([2.5]))
+    assert simulate_roads(ROAD, forcing, shifted).surface_temperature_C[0, 0, 0] == pytest.approx(
+        start + 2.5, abs=1e-4
+    )
+    warm, cold = (
+        simulate_roads(
+            ROAD, replace(forcing, deep_temperature_C=np.array([deep])), central
+        ).surface_temperature_C[0, 0]
+        for deep in (14.0, 4.0)
+    )
+    assert warm[0] == pytest.approx(cold[0])
+    assert 0.1 < warm[72] - cold[72] < 3.0
+
+
 def test_a_clear_calm_night_cools_a_road_below_the_air() -> None:
     history = simulate_roads(ROAD, _forcing(), RoadParameters.central(1), first_output=48)
     air = _forcing().air_temperature_C[0, 48:]  # type: ignore[index,call-overload]
