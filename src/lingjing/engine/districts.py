@@ -17,6 +17,7 @@ import shapely
 from lingjing.engine.district_features import (
     Outlines,
     entities_of,
+    near_centres,
     plain_report,
     provenance_counts,
     shares,
@@ -103,6 +104,7 @@ def import_map(
     desk.label(synthetic=batch.provenance.synthetic)
     desk.tell(0.3, "infer")
     features = Outlines.among(features, batch.provenance).placed(features)
+    features = near_centres(features, desk.district.settings, f"pack:{desk.district.pack}")
     buildings = [feature for feature in features if feature.kind == "Building"]
     described = list(describe_buildings(buildings, desk.pack, seed))
     rest = [feature for feature in features if feature.kind != "Building"]
@@ -155,6 +157,7 @@ def import_inventory(
         store.twin(district).view("SubDistrict"), district, synthetic=desk.district.synthetic
     )
     features = outlines.placed(list(batch.features))
+    features = near_centres(features, desk.district.settings, f"pack:{desk.district.pack}")
     covers = sorted({feature.kind for feature in features} & INVENTORY_KINDS)
     desk.tell(0.4, "keep")
     with store.transaction():

@@ -122,7 +122,9 @@ def show(name: str | None, data: Path, as_json: bool) -> None:
         if name is not None:
             show_import(engine.show_district(store, name), as_json=as_json)
             return
-        shown = [engine.show_district(store, item.name) for item in store.districts()]
+        shown = [
+            engine.show_district(store, item.name, shares_too=False) for item in store.districts()
+        ]
     if as_json:
         print_json(shown)
     elif not shown:
