@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -199,10 +198,3 @@ def _ar1(members: int, hours: int, seed: int) -> NDArray[np.float64]:
         noise[:, hour] = HOURLY_CORRELATION * noise[:, hour - 1] + fresh * shocks[:, hour]
     noise[0] = 0.0
     return noise
-
-
-def deterministic(outlook: Outlook) -> Outlook:
-    """The first member alone: the forecast without its errors."""
-    return replace(
-        outlook, forcings={name: values[:1] for name, values in outlook.forcings.items()}
-    )

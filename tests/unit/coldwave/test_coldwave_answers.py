@@ -82,6 +82,17 @@ def test_a_bridge_is_salted_before_an_equal_road(
     assert order.index("road-1") < order.index("road-0")
 
 
+def test_where_ice_is_less_sure_only_bridges_and_steps_are_salted(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    outlook = make_outlook(rain_mm_h=0.5)
+    scarce = make_twin({"thresholds": {"salt_probability": 1.1}})
+    _, works = night(scarce, outlook)
+    assert {work.target[-6:] for work in by_action(works, "salt")} == {"road-1", "road-4"}
+    dear = make_twin({"thresholds": {"salt_probability": 1.1, "salt_first_probability": 1.1}})
+    assert not by_action(night(dear, outlook)[1], "salt")
+
+
 def test_a_building_has_one_job_for_each_owner(twin: MemoryTwin, make_outlook: MakeOutlook) -> None:
     _, works = night(twin, make_outlook(-7.0))
     jobs = [work for work in works if work.target.endswith("Building:test:house-0")]
@@ -157,7 +168,7 @@ def test_shelters_open_by_the_forecast_threshold(
     _, works = night(make_twin(), outlook)
     (shelter,) = by_action(works, "shelter")
     assert shelter.hazard == "cold_exposure"
-    assert shelter.amount == 40.0
+    assert shelter.reason.numbers["beds"] == 40.0
     _, closed = night(make_twin({"thresholds": {"shelter_air_temperature_C": -10}}), outlook)
     assert not by_action(closed, "shelter")
 
@@ -176,7 +187,7 @@ def test_a_packs_tables_override_the_fall_backs_and_the_rest_stays() -> None:
     assert settings.road_classes["steps"] == 9.0
     assert settings.width_m["steps"] == 1.5
     assert settings.thresholds["act_air_temperature_C"] == -5.0
-    assert settings.thresholds["salt_probability"] == 0.2
+    assert settings.thresholds["salt_probability"] == 0.5
     assert "unused" not in settings.thresholds
 
 

@@ -73,7 +73,8 @@ WIDTH_M: Final[Numbers] = {
 THRESHOLDS: Final[Numbers] = {
     "inspect_probability": 0.1,  # from here an asset is on the patrol's list
     "act_probability": 0.3,  # from here a building may get its own job
-    "salt_probability": 0.2,  # P(icy) from which a segment is salted
+    "salt_first_probability": 0.2,  # P(icy) from which bridges, ramps and steps are salted
+    "salt_probability": 0.5,  # the same for every other segment: salt is scarce
     "check_probability": 0.2,  # P near a facility from which it is checked
     "check_radius_m": 250.0,
     "notify_probability": 0.1,  # share of households expected without water, or any burst

@@ -250,8 +250,8 @@ def shelters(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list
                 onset_early_hours=early,
                 owner="public_works",
                 effort_minutes=SHELTER_MINUTES,
-                amount=float(beds[row]),
-                amount_unit="beds" if beds[row] > 0 else "",
+                amount=0.0,
+                amount_unit="",
                 reason=Reason(
                     both(
                         "shelter.reason",

@@ -36,10 +36,16 @@ def road_harm(view: TwinView, settings: ColdwaveSettings) -> NDArray[np.float64]
 
 
 def salt(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[Work]:
-    """One job for each segment whose P(icy) reaches the threshold."""
+    """One job for each segment whose P(icy) reaches its threshold; bridges, ramps, steps first."""
     view = twin.view("RoadSegment")
     icy = hazard(foreseen, "road_slippery", view.kind, view.ids)
-    chosen = np.flatnonzero(icy.probability >= settings.thresholds["salt_probability"])
+    first = view.flag("bridge") | view.flag("ramp") | (view.text("road_class") == "steps")
+    threshold = np.where(
+        first,
+        settings.thresholds["salt_first_probability"],
+        settings.thresholds["salt_probability"],
+    )
+    chosen = np.flatnonzero(icy.probability >= threshold)
     if not chosen.size:
         return []
     desk = _Desk(view, icy, foreseen, settings)
