@@ -103,8 +103,12 @@ def import_map(
     require_district_content(batch.report, str(path))
     desk.label(synthetic=batch.provenance.synthetic)
     desk.tell(0.3, "infer")
-    features = Outlines.among(features, batch.provenance).placed(features)
-    features = near_centres(features, desk.district.settings, f"pack:{desk.district.pack}")
+    outlines = Outlines.among(features, batch.provenance)
+    features = (
+        outlines.placed(features)
+        if outlines.names
+        else near_centres(features, desk.district.settings, f"pack:{desk.district.pack}")
+    )
     buildings = [feature for feature in features if feature.kind == "Building"]
     described = list(describe_buildings(buildings, desk.pack, seed))
     rest = [feature for feature in features if feature.kind != "Building"]
@@ -156,8 +160,13 @@ def import_inventory(
     outlines = Outlines.held(
         store.twin(district).view("SubDistrict"), district, synthetic=desk.district.synthetic
     )
-    features = outlines.placed(list(batch.features))
-    features = near_centres(features, desk.district.settings, f"pack:{desk.district.pack}")
+    features = (
+        outlines.placed(list(batch.features))
+        if outlines.names
+        else near_centres(
+            list(batch.features), desk.district.settings, f"pack:{desk.district.pack}"
+        )
+    )
     covers = sorted({feature.kind for feature in features} & INVENTORY_KINDS)
     desk.tell(0.4, "keep")
     with store.transaction():
