@@ -19,7 +19,7 @@ from lingjing.scenarios.coldwave.work_water import (
     expected_households,
     exposed_assets,
 )
-from lingjing.sdk import Foreseen, Reason, Twin, Work
+from lingjing.sdk import Foreseen, Reason, Twin, TwinView, Work
 
 CHECK_AVERTS: Final = 0.5
 NOTICE_AVERTS: Final = 0.1  # few act on a notice, but it reaches everyone
@@ -66,78 +66,98 @@ def spots(twin: Twin, foreseen: Foreseen) -> list[Spots]:
 def checks(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[Work]:
     """One check for each facility near a risk; for every facility when act-level cold is likely."""
     view = twin.view("Facility")
-    if not len(view):
-        return []
     everywhere = foreseen.facts.get("act_cold_probability", 0.0) >= ALL_FACILITIES_PROBABILITY
-    radius = settings.thresholds["check_radius_m"]
     risks = spots(twin, foreseen)
-    kinds, names = view.text("facility_kind"), view.text("name")
-    places = view.text("sub_district", "")
+    kinds = view.text("facility_kind")
     works = []
     for row in range(len(view)):
         if kinds[row] not in settings.facilities:
             continue
-        longitude, latitude = float(view.longitude_deg[row]), float(view.latitude_deg[row])
-        near = [
-            (float(risk.hazard.probability[index]), risk, index)
-            for risk in risks
-            if (index := risk.near(longitude, latitude, radius)) is not None
-        ]
-        near.sort(key=lambda item: -item[0])  # stable: pipes before roads on a tie
-        likely = near[0][0] if near else 0.0
-        if likely < settings.thresholds["check_probability"] and not everywhere:
-            continue
-        quantity = near[0][1].name if near else "plugged"
-        # with no marked risk near, the cold itself is due at the coldest hour
-        onset = early = foreseen.facts.get("coldest_hour", float("nan"))
-        if near:
-            _, risk, index = near[0]
-            onset = float(risk.hazard.onset_hours[index])
-            early = float(risk.hazard.onset_early_hours[index])
-        kind = str(kinds[row])
-        target = str(view.ids[row])
-        where = title_of(names[row], f"facility.{kind}")
-        text = both(
-            "check.near" if near else "check.all",
-            kind=phrase(f"facility.{kind}"),
-            hazard=phrase(f"hazard.{quantity}"),
-            probability=share(likely),
-            radius=number(radius, 0),
-            onset=onset_words(foreseen, onset),
-            coldest=number(foreseen.facts.get("lowest_air_temperature_p50_C", float("nan")), 1),
-        )
-        numbers: dict[str, float | int | str] = {
-            "probability": likely,
-            "radius_m": radius,
-            "facility_weight": settings.facilities[kind],
-            "onset_p50_hours": onset,
-            "onset_p10_hours": early,
-        }
-        works.append(
-            Work(
-                id=f"coldwave:check:{target}",
-                action="check",
-                target=target,
-                assets=(target,),
-                title=both("check.title", where=where),
-                place=str(places[row]),
-                longitude_deg=longitude,
-                latitude_deg=latitude,
-                hazard=quantity,
-                probability=likely,
-                expected_failures=likely,
-                weight=_share_at_risk(likely, foreseen) * settings.facilities[kind],
-                averted_share=CHECK_AVERTS,
-                onset_hours=onset,
-                onset_early_hours=early,
-                owner="public_works" if quantity == "road_slippery" else "property_company",
-                effort_minutes=CHECK_MINUTES,
-                amount=0.0,
-                amount_unit="",
-                reason=Reason(text, numbers),
-            )
-        )
+        danger = _danger_near(view, row, risks, foreseen, settings)
+        if everywhere or danger.probability >= settings.thresholds["check_probability"]:
+            works.append(_check(view, row, danger, foreseen, settings))
     return works
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """The likeliest risk near a facility; probability 0 where none is marked."""
+
+    hazard: str
+    probability: float
+    onset_hours: float
+    onset_early_hours: float
+
+
+def _danger_near(
+    view: TwinView,
+    row: int,
+    risks: list[Spots],
+    foreseen: Foreseen,
+    settings: ColdwaveSettings,
+) -> Danger:
+    """Pipes go before roads on a tie. With no marked risk, the cold is due at the coldest hour."""
+    longitude, latitude = float(view.longitude_deg[row]), float(view.latitude_deg[row])
+    coldest = foreseen.facts.get("coldest_hour", float("nan"))
+    worst = Danger("plugged", 0.0, coldest, coldest)
+    for risk in risks:
+        index = risk.near(longitude, latitude, settings.thresholds["check_radius_m"])
+        if index is not None and risk.hazard.probability[index] > worst.probability:
+            worst = Danger(
+                risk.name,
+                float(risk.hazard.probability[index]),
+                float(risk.hazard.onset_hours[index]),
+                float(risk.hazard.onset_early_hours[index]),
+            )
+    return worst
+
+
+def _check(
+    view: TwinView, row: int, danger: Danger, foreseen: Foreseen, settings: ColdwaveSettings
+) -> Work:
+    """The check of one facility."""
+    kind, target = str(view.text("facility_kind")[row]), str(view.ids[row])
+    radius = settings.thresholds["check_radius_m"]
+    text = both(
+        "check.near" if danger.probability > 0 else "check.all",
+        kind=phrase(f"facility.{kind}"),
+        hazard=phrase(f"hazard.{danger.hazard}"),
+        probability=share(danger.probability),
+        radius=number(radius, 0),
+        onset=onset_words(foreseen, danger.onset_hours),
+        coldest=number(foreseen.facts.get("lowest_air_temperature_p50_C", float("nan")), 1),
+    )
+    return Work(
+        id=f"coldwave:check:{target}",
+        action="check",
+        target=target,
+        assets=(target,),
+        title=both("check.title", where=title_of(view.text("name")[row], f"facility.{kind}")),
+        place=str(view.text("sub_district", "")[row]),
+        longitude_deg=float(view.longitude_deg[row]),
+        latitude_deg=float(view.latitude_deg[row]),
+        hazard=danger.hazard,
+        probability=danger.probability,
+        expected_failures=danger.probability,
+        weight=_share_at_risk(danger.probability, foreseen) * settings.facilities[kind],
+        averted_share=CHECK_AVERTS,
+        onset_hours=danger.onset_hours,
+        onset_early_hours=danger.onset_early_hours,
+        owner="public_works" if danger.hazard == "road_slippery" else "property_company",
+        effort_minutes=CHECK_MINUTES,
+        amount=0.0,
+        amount_unit="",
+        reason=Reason(
+            text,
+            {
+                "probability": danger.probability,
+                "radius_m": radius,
+                "facility_weight": settings.facilities[kind],
+                "onset_p50_hours": danger.onset_hours,
+                "onset_p10_hours": danger.onset_early_hours,
+            },
+        ),
+    )
 
 
 def _share_at_risk(likely: float, foreseen: Foreseen) -> float:
