@@ -228,6 +228,16 @@ class Stock(Sourced, frozen=True, kw_only=True):
     assets: Annotated[list[AssetRule], Meta(min_length=1)]
 
 
+class Ranking(Table, frozen=True, kw_only=True):
+    """Constants of the ranking, where the district differs from the defaults."""
+
+    source: str
+    mobilisation_hours: NonNegative | None = None
+    half_life_hours: Positive | None = None
+    late_share: Share | None = None
+    unknown_share: Share | None = None
+
+
 Point = tuple[float, float]
 Circle = tuple[float, float, float]
 
@@ -279,6 +289,8 @@ class PackContent(Sourced, frozen=True, kw_only=True):
     depots: Depots
     stock: Stock
     sketch: Sketch
+    ranking: Ranking | None = None
+    thresholds: dict[str, float] = {}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ _SMALLEST_PARCEL_M2 = 900.0
 _SOUNDINGS = 24
 # A row shorter than this share of the least length stays open.
 _LEAST_ROOM = 0.5
+# A podium reaches this many times as far as its tower; the gaps between towers are wider.
+_PODIUM = np.array([1.5, 1.9])
 
 
 @dataclass(frozen=True)
@@ -274,13 +276,9 @@ def _wings(corners: Points) -> Points:
 
 
 def _podium(corners: Points, rng: Generator) -> tuple[int, Points] | None:
-    """A low hall around one tower, within the gaps to its neighbours; None for most parcels."""
+    """A low hall around one tower; None for most parcels."""
     if rng.random() > 0.4:
         return None
     index = int(rng.integers(len(corners)))
     middle = corners[index].mean(axis=0)
-    others = np.delete(corners, index, axis=0)
-    base = middle + (corners[index] - middle) * np.array([1.25, 1.5])
-    low, high = base.min(axis=0), base.max(axis=0)
-    clear = (others.max(axis=1) < low) | (others.min(axis=1) > high)
-    return (index, base) if bool(clear.any(axis=1).all()) else None
+    return index, middle + (corners[index] - middle) * _PODIUM

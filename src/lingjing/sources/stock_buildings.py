@@ -28,6 +28,9 @@ _METRES_PER_LEVEL = 3.0
 _SMALLEST_SUPPLIED_M2 = 25.0
 # A building of which nothing is said is taken for a dwelling unless it is larger than this [m²].
 _LARGEST_UNTAGGED_DWELLING_M2 = 3000.0
+# A bar is longer than this many times its depth, and is no tower where nothing else is known.
+_BAR = 2.5
+_HIGH_RISE = 12
 _OWNERS = ("water_company", "property_company", "resident")
 
 CLASS_RULES: tuple[tuple[str, float], ...] = (
@@ -104,7 +107,11 @@ def _classes(
     years = _column(features, "construction_year")
     uniform = draws(keys, "age-class")
     shares = [item.share for item in stock.age_classes]
-    index = pick(uniform, shares)
+    low_rise = [0.0 if item.levels_low >= _HIGH_RISE else item.share for item in stock.age_classes]
+    slender = _slender(features) if any(low_rise) else np.zeros(len(features), dtype=bool)
+    index = np.where(
+        slender, pick(uniform, low_rise if any(low_rise) else shares), pick(uniform, shares)
+    )
     rule = np.full(len(features), 3, dtype=np.int64)
     for row, feature in enumerate(features):
         tagged = _word(feature, "age_class")
@@ -122,6 +129,12 @@ def _classes(
             index[row] = _by_levels(stock.age_classes, float(levels[row]), float(uniform[row]))
             rule[row] = 2
     return index, rule
+
+
+def _slender(features: Sequence[Feature]) -> Flags:
+    """Which footprints [n] are bars: much longer than deep."""
+    _, long_half, short_half = long_axes(features)
+    return np.asarray(np.hypot(*long_half.T) > _BAR * np.hypot(*short_half.T))
 
 
 def _supplied(use: str | None, footprint_m2: float) -> bool:

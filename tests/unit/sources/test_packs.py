@@ -195,3 +195,14 @@ def test_no_field_is_explained_that_the_schema_does_not_have() -> None:
 def test_settings_are_plain_values() -> None:
     pack: Pack = load_pack("yangpu")
     assert msgspec.json.decode(msgspec.json.encode(pack.settings)) == pack.settings
+
+
+def test_a_pack_may_set_the_ranking_and_thresholds(broken: Broken) -> None:
+    page = broken(
+        "[depots]\n",
+        '[ranking]\nsource = "assumption"\nhalf_life_hours = 24\n'
+        "[thresholds]\nshelter_air_temperature_C = 1.0\n[depots]\n",
+    )
+    assert load_pack(page).settings["ranking"]["half_life_hours"] == 24
+    page.write_text(page.read_text(encoding="utf-8").replace("half_life_h", "halflife_h"), "utf-8")
+    assert refusal(page).code == "packs.unknown-field"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingjing.sources.batches import Feature
+from lingjing.sources.osm import read_osm
 from lingjing.sources.packs import Pack, load_pack
 from lingjing.sources.stock import describe_buildings, infer_assets, infer_depots
 from lingjing.sources.stock_draws import draws, name_key, pick
@@ -279,3 +281,24 @@ def test_a_share_of_zero_is_never_picked() -> None:
     picked = pick(np.array([0.0, 0.5, 1.0 - 2**-53]), [0.0, 1.0, 0.0])
     assert picked.tolist() == [1, 1, 1]
     assert math.isclose(float(np.mean(pick(np.linspace(0, 0.999, 1000), [0.25, 0.75]))), 0.75)
+
+
+def test_a_bar_of_which_nothing_is_known_is_never_taken_for_a_tower() -> None:
+    bars = [building(i, 60.0, 12.0) for i in range(400)]
+    points = [building(i, 30.0, 25.0) for i in range(400)]
+
+    def towers(buildings: list[Feature]) -> int:
+        described = describe_buildings(buildings, PACK, 7)
+        return sum(item.attributes["age_class"].value == "tower" for item in described)
+
+    assert towers(bars) == 0
+    assert towers(points) > 20
+
+
+@pytest.mark.real_data
+def test_a_real_block_has_about_eight_exposed_assets_a_building(shared_data: Path) -> None:
+    batch = read_osm(shared_data / "maps" / "yangpu-siping.osm.pbf", "siping")
+    real = [item for item in batch.features if item.kind == "Building"]
+    found = assets(*real)
+    assert 6.0 < len(found) / len(real) < 11.0
+    assert all(a.provenance.kind == "inferred" for i in found for a in i.attributes.values())
