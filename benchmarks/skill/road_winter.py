@@ -123,8 +123,9 @@ def page() -> str:
         "## Road temperature on an observed winter\n\n"
         "Open loop, published defaults, no number fitted; the exchange with the air was chosen "
         "anew once after a first score (see docs/reference/physics.md). The record gives "
-        f"air temperature and shortwave only, so humidity {HUMIDITY_PCT:.0f} %, wind {WIND_M_S:.0f} m/s, cloud "
-        f"{CLOUD_PCT:.0f} % and a dry road are assumed. Event: road below 0 °C.\n\n"
+        f"air temperature and shortwave only, so humidity {HUMIDITY_PCT:.0f} %, "
+        f"wind {WIND_M_S:.0f} m/s, cloud {CLOUD_PCT:.0f} % and a dry road are assumed. "
+        "Event: road below 0 °C.\n\n"
     )
     if not winter.is_file():
         return head + "The record is absent here; nothing was measured.\n"
