@@ -20,6 +20,7 @@ from matplotlib import dates as matplotlib_dates
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lingjing.engine.figures_map import draw_map
@@ -41,6 +42,8 @@ CHINESE_FONTS = (
 EARLY, MIDDLE, LATE = (LEVELS.index(level) for level in (10, 50, 90))
 BIN_HOURS = 3
 PANELS = 4
+LINE_IN, HEADER_IN, FOOTER_IN = 0.15, 0.62, 0.28
+"""Height of a line of the label, of the room for labels, and of that for credits [inch]."""
 AIR_COLOUR, COLD_COLOUR = "#5f6b7a", "#1f5fa8"
 KIND_COLOURS = ("#1f5fa8", "#d98032", "#3b9c82", "#8e5ea2", "#b8a33a", "#c0504d", "#5f6b7a")
 
@@ -125,19 +128,23 @@ def _drawing(lettering: Lettering) -> Iterator[None]:
 
 def _footed(content: RunContent, lettering: Lettering, figure: Figure) -> Figure:
     """Put labels above and credits below, on every figure."""
-    chinese, english = content.label("zh-CN"), content.label("en")
-    lines = [english] if lettering.chinese_font is None else [chinese, english]
+    height = figure.get_figheight()
+    chinese, english = content.label("zh-CN"), [text["en"] for text in content.labels]
+    lines = english if lettering.chinese_font is None else [chinese, *english]
     for index, line in enumerate(line for line in lines if line):
-        figure.text(0.01, 0.985 - 0.032 * index, line, color="#b3261e", fontsize=7.5, va="top")
+        top = 1.0 - (0.07 + LINE_IN * index) / height
+        figure.text(0.01, top, line, color="#b3261e", fontsize=7.5, va="top")
     credit = "; ".join(content.attribution) + f"   {content.run_id}"
-    figure.text(0.01, 0.012, credit, color="#5f6b7a", fontsize=6.5, va="bottom")
+    figure.text(0.01, 0.06 / height, credit, color="#5f6b7a", fontsize=6.5, va="bottom")
     return figure
 
 
 def temperature_fan(content: RunContent, lettering: Lettering) -> Figure:
     """Air and the coldest surface with their 10–90 % bands, in local time."""
-    figure = Figure(figsize=(9.0, 4.8))
-    axes = figure.add_axes((0.08, 0.15, 0.9, 0.69))
+    height = 5.0
+    figure = Figure(figsize=(9.0, height))
+    bottom, top = (FOOTER_IN + 0.6) / height, 1.0 - (HEADER_IN + 0.32) / height
+    axes = figure.add_axes((0.08, bottom, 0.9, top - bottom))
     air = content.outlook.within("air_temperature").astype(np.float64)
     times = _times(content, air.shape[1])
     bands = np.percentile(air, (10, 50, 90), axis=0)
@@ -205,11 +212,11 @@ def onset_histogram(content: RunContent, lettering: Lettering) -> Figure:
     """Expected number of onsets by time, one panel for each principal hazard, by kind."""
     hazards = [name for name in content.principal_hazards if _struck(content, name)][:PANELS]
     count = max(len(hazards), 1)
-    figure = Figure(figsize=(9.0, 2.2 + 1.9 * count))
-    height = figure.get_figheight()
-    bottom, top = 0.75 / height, 1.0 - 0.75 / height
+    height = HEADER_IN + FOOTER_IN + 1.0 + 1.9 * count
+    figure = Figure(figsize=(9.0, height))
+    bottom, top = (FOOTER_IN + 0.55) / height, 1.0 - (HEADER_IN + 0.4) / height
     figure.suptitle(
-        lettering.text("onset", step=BIN_HOURS), x=0.08, y=top + 0.27 / height, ha="left",
+        lettering.text("onset", step=BIN_HOURS), x=0.08, y=top + 0.2 / height, ha="left",
         va="center", fontsize=12,
     )  # fmt: skip
     if not hazards:
@@ -265,6 +272,7 @@ def _histogram(content: RunContent, lettering: Lettering, axes: Axes, name: str)
     axes.set_title(lettering.pair(*lettering.quantity(name)), fontsize=10, pad=3)
     axes.set_ylabel(lettering.text("expected"), fontsize=7.5)
     axes.set_ylim(0, max(1.0, float(base.max()) * 1.12))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.legend(loc="upper left", bbox_to_anchor=(0.6, 1.22), fontsize=7.5, ncols=2)
 
 
@@ -273,9 +281,10 @@ def map_figure(content: RunContent, lettering: Lettering) -> Figure:
     west, south, east, north = _extent(content)
     wide = (east - west) * math.cos(math.radians((south + north) / 2))
     shape = min(max((north - south) / max(wide, 1e-9), 0.5), 1.4)
-    figure = Figure(figsize=(8.4, 7.2 * shape + 1.5))
-    height = figure.get_figheight()
-    axes = figure.add_axes((0.02, 0.5 / height, 0.84, 1.0 - 1.3 / height))
+    height = 7.2 * shape + HEADER_IN + FOOTER_IN + 0.5
+    figure = Figure(figsize=(8.4, height))
+    bottom, top = (FOOTER_IN + 0.1) / height, 1.0 - (HEADER_IN + 0.35) / height
+    axes = figure.add_axes((0.02, bottom, 0.84, top - bottom))
     bar = figure.add_axes((0.885, 0.25, 0.018, 0.5))
     draw_map(content, figure, axes, bar, (west, south, east, north))
     bar.set_title(lettering.pair("", lettering.text("probability")).strip(), fontsize=8)

@@ -277,7 +277,8 @@ def _work(wording: Wording) -> Iterable[str]:
     yield wording.text(
         "work-total", jobs=f"{work['jobs']:,}", crew_hours=wording.count(work["crew_hours"])
     )
-    lines = [_job(wording, row) for row in work["top"][:WORK_SHOWN]]
+    shown = enumerate(work["groups"][:WORK_SHOWN], start=1)
+    lines = [_job(wording, number, group) for number, group in shown]
     yield "\n".join(lines)
     parts = [
         wording.text(
@@ -290,23 +291,27 @@ def _work(wording: Wording) -> Iterable[str]:
     ]
     yield wording.text("owners", parts=wording.text("list-separator").join(parts))
     if work["material"]:
-        amounts = [
-            wording.text(
-                "amount",
-                amount=wording.count(item["amount"]),
-                unit=wording.word("unit", item["unit"].replace(" ", "_")),
-            )
-            for item in work["material"]
-        ]
+        amounts = [_amount(wording, item) for item in work["material"]]
         yield wording.text("material", parts=wording.text("list-separator").join(amounts))
 
 
-def _job(wording: Wording, row: dict[str, Any]) -> str:
+def _job(wording: Wording, number: int, group: dict[str, Any]) -> str:
+    row, more = group["first"], group["jobs"] - 1
     early = row["onset_early"]
     when = wording.text("before", early=wording.time(early)) if early else ""
     owner = wording.text("owner", owner=wording.word("owner", row["owner"]))
     title, reason = wording.name(row["title"]), wording.name(row["reason"])
-    return f"{row['rank']}. **{title}** {when}{owner}  \n   {reason}"
+    also = ""
+    if more:
+        also = wording.text("also", more=more, place=wording.place(row["place"]))
+        if group["amount"]:
+            also += wording.text("also-amount", amount=_amount(wording, group))
+    return f"{number}. **{title}** {when}{owner}{also}  \n   {reason}"
+
+
+def _amount(wording: Wording, item: dict[str, Any]) -> str:
+    unit = wording.word("unit", item["unit"].replace(" ", "_"))
+    return wording.text("amount", amount=wording.count(item["amount"]), unit=unit)
 
 
 def _uncertainty(wording: Wording) -> Iterable[str]:

@@ -155,8 +155,12 @@ def _first_row(chance: NDArray[np.float64], onset: NDArray[np.float64]) -> int |
 
 
 def first_hazard(hazards: Sequence[Facts]) -> Facts | None:
-    """The hazard that strikes first among the likely ones, else the likeliest."""
+    """The hazard that strikes first among the likely ones, else the likeliest.
+
+    Assets that frost itself can harm come before everything else that the cold threatens.
+    """
     struck = [item for item in hazards if item["first"] is not None]
+    struck = [item for item in struck if kinds()[item["kind"]].exposed] or struck
     if not struck:
         return None
     likely = [item for item in struck if item["first"]["probability"] >= LIKELY]
@@ -242,7 +246,27 @@ def work_facts(content: RunContent) -> Facts:
             sum(row.work.weight * row.work.averted_share for row in rows), 1
         ),
         "top": [_work_row(content, row) for row in rows[:TOP_WORK]],
+        "groups": _work_groups(content, rows),
     }
+
+
+def _work_groups(content: RunContent, rows: Sequence[Ranked]) -> list[Facts]:
+    """Jobs of one action and owner in one place as one entry, in order of their first rank."""
+    groups: dict[tuple[str, ...], list[Ranked]] = {}
+    for row in rows:
+        work = row.work
+        place = work.place or work.id
+        groups.setdefault((work.action, work.hazard, work.owner, place), []).append(row)
+    return [
+        {
+            "first": _work_row(content, members[0]),
+            "jobs": len(members),
+            "amount": _round(sum(row.work.amount for row in members), 1),
+            "unit": members[0].work.amount_unit,
+            "score": _round(sum(row.score for row in members), 4),
+        }
+        for members in list(groups.values())[:TOP_WORK]
+    ]
 
 
 def _work_row(content: RunContent, row: Ranked) -> Facts:
