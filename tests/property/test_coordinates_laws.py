@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingjing.sources.coordinates import (
@@ -19,16 +19,19 @@ POINTS = st.lists(
 ).map(np.array)
 
 
+@settings(deadline=None)
 @given(POINTS)
 def test_gcj02_there_and_back_stays_within_a_centimetre(points: np.ndarray) -> None:
     assert np.abs(gcj02_to_wgs84(wgs84_to_gcj02(points)) - points).max() < 1e-7
 
 
+@settings(deadline=None)
 @given(POINTS)
 def test_bd09_there_and_back_stays_within_a_centimetre(points: np.ndarray) -> None:
     assert np.abs(bd09_to_gcj02(gcj02_to_bd09(points)) - points).max() < 1e-7
 
 
+@settings(deadline=None)
 @given(POINTS, st.integers(0, 29))
 def test_a_point_moves_the_same_alone_and_in_company(points: np.ndarray, pick: int) -> None:
     one = points[pick % len(points)][None, :]

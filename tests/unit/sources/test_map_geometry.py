@@ -6,7 +6,7 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingjing.sources.batches import ImportReport
@@ -17,16 +17,20 @@ GEOD = pyproj.Geod(ellps="WGS84")
 PLACES = st.tuples(st.floats(-170.0, 170.0), st.floats(-65.0, 65.0))
 
 
+@settings(deadline=None)
 @given(PLACES, st.floats(1e-4, 5e-3), st.floats(1e-4, 5e-3))
 def test_areas_of_blocks_agree_with_the_geodesic(
     at: tuple[float, float], width: float, height: float
 ) -> None:
     x, y = at
     box = shapely.Polygon([(x, y), (x + width, y), (x + width / 2, y + height)])
-    expected = abs(GEOD.geometry_area_perimeter(box)[0])
-    assert areas_m2(np.array([box], dtype=object))[0] == pytest.approx(expected, rel=1e-4, abs=0.05)
+    # an edge here is straight in degrees; many short geodesics come close to it
+    edges = shapely.segmentize(box, max(width, height) / 50)
+    expected = abs(GEOD.geometry_area_perimeter(edges)[0])
+    assert areas_m2(np.array([box], dtype=object))[0] == pytest.approx(expected, rel=1e-4, abs=0.01)
 
 
+@settings(deadline=None)
 @given(PLACES, st.floats(-0.02, 0.02), st.floats(-0.02, 0.02))
 def test_lengths_of_streets_agree_with_the_geodesic(
     at: tuple[float, float], east: float, north: float
@@ -64,6 +68,7 @@ def test_nothing_measured_is_nothing_dropped() -> None:
 WAYS = st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=8), min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(WAYS, st.sets(st.integers(1, 9), max_size=2))
 def test_pieces_cover_every_step_once_and_meet_only_at_their_ends(
     ways: list[list[int]], unknown: set[int]
@@ -89,6 +94,7 @@ def test_pieces_cover_every_step_once_and_meet_only_at_their_ends(
         assert all(uses[int(nodes[i])] == 1 for i in range(start + 1, stop))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c"])))
 def test_names_become_unique_and_the_first_stays(names: list[str]) -> None:
     made = unique_names(names)
