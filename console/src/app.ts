@@ -24,7 +24,7 @@ import {
 import type { Mode, Theme } from "./colours";
 import type { Layers, LingjingMap, States } from "./map";
 import { keepSettings, readPlace, readSettings, writePlace, type Settings } from "./memory";
-import { countAt, firstHourReaching, unpack } from "./state";
+import { countAt, firstHourReaching, stateOfAssets, unpack, type LayerState } from "./state";
 import { age, date, of, percent, setLocale, setZone, t } from "./text";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
@@ -96,6 +96,7 @@ export class LingjingConsole extends LitElement {
   declare problem: ApiError | null;
   declare said: string;
 
+  private assetState: LayerState | null = null;
   private lastAnswer = Date.now();
   private heartbeat: number | undefined;
   private opener: HTMLElement | null = null;
@@ -333,7 +334,9 @@ export class LingjingConsole extends LitElement {
       return;
     }
     await this.guarded(async () => {
-      this.assets = await api.assets(district.name, detail.bounds, run.run);
+      const assets = await api.assets(district.name, detail.bounds, run.run);
+      this.assetState = stateOfAssets(assets, Date.parse(run.start), run.hours);
+      this.assets = assets;
     });
   }
 
@@ -436,7 +439,8 @@ export class LingjingConsole extends LitElement {
         <section class="map-side" aria-label=${t("map.title")}>
           <lingjing-map .layers=${this.layers} .states=${this.states} .hour=${this.hour} .mode=${this.mode}
             .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${this.district.bounds}
-            .work=${this.marked} .card=${this.card} .assets=${this.assets}></lingjing-map>
+            .work=${this.marked} .card=${this.card}
+            .assets=${this.assets} .assetState=${this.assetState}></lingjing-map>
           ${this.run ? this.mapTools() : nothing}
         </section>
         ${this.run

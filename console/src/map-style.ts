@@ -124,7 +124,7 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
         minzoom: 16,
         paint: {
           "circle-radius": ["interpolate", ["linear"], ["zoom"], 16, 3, 19, 7],
-          "circle-color": valueColourOf(["round", ["*", 255, ["coalesce", ["get", "probability"], 0]]], theme, base.building),
+          "circle-color": valueColour(mode, theme, base.building),
           "circle-stroke-color": base.label,
           "circle-stroke-width": 1,
         },
@@ -191,12 +191,6 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       },
     ],
   };
-}
-
-function valueColourOf(input: ExpressionSpecification, theme: Theme, plain: string): ExpressionSpecification {
-  const stepped: unknown[] = ["step", input, plain];
-  for (const step of steps("probability", theme)) stepped.push(step.from, step.colour);
-  return stepped as ExpressionSpecification;
 }
 
 const FACILITY_SIGNS: Record<string, [string, string]> = {

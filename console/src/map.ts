@@ -40,6 +40,7 @@ export class LingjingMap extends LitElement {
     work: { attribute: false },
     card: { attribute: false },
     assets: { attribute: false },
+    assetState: { attribute: false },
   };
 
   declare layers: Layers;
@@ -53,10 +54,11 @@ export class LingjingMap extends LitElement {
   declare work: readonly WorkRow[];
   declare card: Card | null;
   declare assets: GeoJSON.FeatureCollection | null;
+  declare assetState: LayerState | null;
 
   private map: MapLibre | null = null;
   private ready = false;
-  private shown: Partial<Record<StateLayer, Uint8Array>> = {};
+  private shown: Partial<Record<StateLayer | "assets", Uint8Array>> = {};
   private resizing: ResizeObserver | null = null;
   /** Whether a person chose what is in view; until then the whole district is. */
   private moved = false;
@@ -74,6 +76,7 @@ export class LingjingMap extends LitElement {
     this.work = [];
     this.card = null;
     this.assets = null;
+    this.assetState = null;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -143,11 +146,16 @@ export class LingjingMap extends LitElement {
     }
     if (changed.has("layers")) this.fillLayers();
     if (changed.has("layers") || changed.has("states")) this.shown = {};
-    if (changed.has("layers") || changed.has("states") || changed.has("hour")) this.paint();
+    if (changed.has("assets")) this.fillAssets();
+    if (["layers", "states", "hour", "assets"].some((name) => changed.has(name))) this.paint();
     if (changed.has("work")) this.fillWork();
-    if (changed.has("assets")) this.set("assets", this.assets ?? EMPTY);
     if (changed.has("card")) this.fillSelected();
     if (changed.has("bounds")) this.fit();
+  }
+
+  /** Whether everything asked for is drawn. */
+  get resting(): boolean {
+    return this.ready && !!this.map && this.map.loaded() && !this.map.isMoving();
   }
 
   /** Bring an object into view. */
@@ -197,7 +205,7 @@ export class LingjingMap extends LitElement {
     this.nameCanvas();
     this.fillLayers();
     this.fillWork();
-    this.set("assets", this.assets ?? EMPTY);
+    this.fillAssets();
     this.fillSelected();
     this.paint();
     this.announceView();
@@ -220,6 +228,16 @@ export class LingjingMap extends LitElement {
     this.set("work", { type: "FeatureCollection", features });
   }
 
+  private fillAssets(): void {
+    this.map?.removeFeatureState({ source: "assets" });
+    delete this.shown.assets;
+    const features = (this.assets?.features ?? []).map((feature, id) => {
+      const { hourly: _, ...properties } = (feature.properties ?? {}) as Record<string, unknown>;
+      return { ...feature, id, properties };
+    });
+    this.set("assets", { type: "FeatureCollection", features });
+  }
+
   private fillSelected(): void {
     const features = this.card
       ? [{ type: "Feature" as const, geometry: this.card.geometry, properties: {} }]
@@ -231,9 +249,10 @@ export class LingjingMap extends LitElement {
   private paint(): void {
     const map = this.map;
     if (!map) return;
-    for (const layer of ["roads", "buildings"] as const) {
-      const state = this.states[layer];
-      const features = this.layers[layer]?.features.length ?? 0;
+    for (const layer of ["roads", "buildings", "assets"] as const) {
+      const state = layer === "assets" ? this.assetState : this.states[layer];
+      const drawn = layer === "assets" ? this.assets : this.layers[layer];
+      const features = drawn?.features.length ?? 0;
       if (!state || state.features !== features) {
         map.removeFeatureState({ source: layer });
         delete this.shown[layer];

@@ -48,6 +48,37 @@ export function unpack(content: StateContent): LayerState {
   return state;
 }
 
+interface AssetProperties {
+  probability?: number;
+  onset_p50_hours?: number | null;
+  hourly?: string | null;
+}
+
+/** The state of single assets, whose features carry it themselves. */
+export function stateOfAssets(assets: GeoJSON.FeatureCollection, start: number, hours: number): LayerState {
+  const features = assets.features.length;
+  const state: LayerState = {
+    quantity: "",
+    start,
+    hours,
+    features,
+    hourly: new Uint8Array(features * (hours + 1)),
+    probability: new Float32Array(features),
+    onset: new Float32Array(features).fill(Number.NaN),
+    known: new Uint8Array(features),
+  };
+  assets.features.forEach((feature, row) => {
+    const own = (feature.properties ?? {}) as AssetProperties;
+    if (own.hourly) {
+      state.hourly.set(bytesOf(own.hourly).subarray(0, hours + 1), row * (hours + 1));
+      state.known[row] = 1;
+    }
+    state.probability[row] = own.probability ?? 0;
+    state.onset[row] = own.onset_p50_hours ?? Number.NaN;
+  });
+  return state;
+}
+
 /** One byte a feature for the map: the probability at an hour. */
 export function valuesAt(state: LayerState, hour: number): Uint8Array {
   const width = state.hours + 1;

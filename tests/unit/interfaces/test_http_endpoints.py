@@ -299,6 +299,9 @@ def test_assets_are_those_in_the_box_with_their_chance(client: Any) -> None:
     for place, feature in enumerate(found["features"]):
         expected = sample.chance_of(sample.situation_of(place, "MeterBox"), 11)
         assert feature["properties"]["probability"] == pytest.approx(expected, abs=1e-4)
+        hourly = np.frombuffer(base64.b64decode(feature["properties"]["hourly"]), dtype=np.uint8)
+        by_hour = sample.hourly_of(sample.situation_of(place, "MeterBox"), 11)
+        assert np.allclose(hourly / 255, by_hour, atol=1 / 255)
 
 
 def test_more_assets_than_the_limit_are_owned_up_to(client: Any) -> None:

@@ -15,7 +15,7 @@ from lingjing.interfaces.http.layers import entity_features
 from lingjing.interfaces.http.queries import box, facets, whole_number
 from lingjing.interfaces.http.runs import FILES
 from lingjing.interfaces.http.shelf import Shelf
-from lingjing.vocabulary import LingjingError, kinds, quantities, units, words
+from lingjing.vocabulary import LingjingError, kinds, parse_instant, quantities, units, words
 
 MOST_ROWS = 500
 MOST_ASSETS = 20_000
@@ -98,7 +98,10 @@ def assets(request: Request) -> Response:
     features = entity_features(found[:limit])
     run = request.query_params.get("run")
     if run:
-        chances = shelf.reader(run).chances()
+        reader = shelf.reader(run)
+        start = parse_instant(reader.summary()["window"]["start"])
+        ids = [feature["properties"]["id"] for feature in features]
+        chances = reader.chances(ids, int(start.timestamp()))
         for feature in features:
             properties = feature["properties"]
             properties.update(chances.get(properties["id"], {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,14 @@ EVENT_ORDER = ("plugged", "road_slippery", "burst", "freezing", "road_below_zero
 LEVELS = ("p10", "p25", "p50", "p75", "p90")
 
 
+def as_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Probabilities 0 to 1 as 0 to 255; gaps are 0."""
+    scaled: NDArray[np.uint8] = np.rint(
+        np.clip(np.nan_to_num(values), 0.0, 1.0) * np.float32(255.0)
+    ).astype(np.uint8)
+    return scaled
+
+
 class RunReader:
     """One run's folder, its tables read on first use and kept."""
 
@@ -44,7 +53,6 @@ class RunReader:
         self._outcomes: pa.Table | None = None
         self._series: pa.Table | None = None
         self._work: list[dict[str, Any]] | None = None
-        self._chances: dict[str, dict[str, Any]] | None = None
 
     def record(self) -> dict[str, Any]:
         """Content of `run.json`."""
@@ -82,22 +90,36 @@ class RunReader:
         rows: list[dict[str, Any]] = table.filter(pc.equal(table["asset"], asset)).to_pylist()
         return rows
 
-    def chances(self) -> dict[str, dict[str, Any]]:
-        """Asset → the chance and median onset of its weightiest event."""
-        if self._chances is None:
-            table = self.outcomes()
-            found: dict[str, dict[str, Any]] = {}
-            for quantity in reversed(EVENT_ORDER):
-                rows = table.filter(
-                    pc.and_(
-                        pc.equal(table["quantity"], quantity), pc.is_valid(table["probability"])
-                    )
-                )
-                names = rows["asset"].to_pylist()
-                for asset, chance in zip(names, rows["probability"].to_pylist(), strict=True):
-                    found[asset] = {"quantity": quantity, "probability": round(chance, 4)}
-            self._chances = found
-        return self._chances
+    def chances(self, ids: list[str], start_s: int) -> dict[str, dict[str, Any]]:
+        """Asset → its weightiest event: quantity, probability, median onset and hourly bytes."""
+        table = self.outcomes()
+        wanted = pc.and_(
+            pc.is_in(table["asset"], pa.array(ids, type=pa.string())),
+            pc.is_valid(table["probability"]),
+        )
+        place = {name: index for index, name in enumerate(EVENT_ORDER)}
+        rows = table.filter(wanted).to_pylist()
+        rows.sort(key=lambda row: place.get(row["quantity"], len(place)), reverse=True)
+        weightiest = {row["asset"]: row for row in rows}
+        hourly = {
+            (kind, quantity): self.hourly(quantity, (kind,))
+            for kind, quantity in {(r["kind"], r["quantity"]) for r in weightiest.values()}
+        }
+        found: dict[str, dict[str, Any]] = {}
+        for asset, row in weightiest.items():
+            values = hourly[row["kind"], row["quantity"]].get((row["kind"], row["situation"]))
+            onset = row["onset_p50"]
+            found[asset] = {
+                "quantity": row["quantity"],
+                "probability": round(row["probability"], 4),
+                "onset_p50_hours": None
+                if onset is None
+                else round((onset.timestamp() - start_s) / 3600, 2),
+                "hourly": None
+                if values is None
+                else base64.b64encode(as_bytes(values).tobytes()).decode(),
+            }
+        return found
 
     def outcomes_with(self, quantity: str, kinds: tuple[str, ...]) -> pa.Table:
         """Outcome rows of one quantity for some kinds."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lingjing.interfaces.http.runs import as_bytes
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError, quantities
 
@@ -103,8 +104,8 @@ def _hourly_of(
     stacked = np.zeros((len(keys) + 1, hours + 1), dtype=np.float32)
     for key, row in place.items():
         values = series[key][: hours + 1]
-        stacked[row, : values.size] = np.nan_to_num(values)
-    bytes_of = np.rint(np.clip(stacked, 0.0, 1.0) * 255.0).astype(np.uint8)
+        stacked[row, : values.size] = values
+    bytes_of = as_bytes(stacked)
     pairs = zip(table["kind"].to_pylist(), table["situation"].to_pylist(), strict=True)
     index = np.array([place.get(pair, len(keys)) for pair in pairs], dtype=np.int64)
     chosen: NDArray[np.uint8] = bytes_of[index]
