@@ -116,8 +116,7 @@ def run_scenario(
     progress = progress or Progress()
     listed = find(request.scenario)
     window_of(request)
-    if request.out is not None:
-        check_free(request.out)
+    check_free(request.out or free_folder(request.data_dir / RUNS, "trial"))
     begun = time.perf_counter()
     progress.report(0.0, both("progress.load"))
     inputs = load_inputs(request)
