@@ -150,6 +150,12 @@ def weather_of(lowest_C: float, *, rain_mm_h: float = 0.0, members: int = 1) -> 
 
 
 @pytest.fixture
+def make_weather() -> Callable[..., WeatherTable]:
+    """The made-up cold front."""
+    return weather_of
+
+
+@pytest.fixture
 def make_outlook() -> Callable[..., Outlook]:
     """An outlook over 60 h that falls to a given air temperature."""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from lingjing.forecast.outlook import Outlook
+from lingjing.forecast.prepare import prepare_outlook
 from lingjing.scenarios.coldwave import Coldwave
 from lingjing.scenarios.coldwave.roads import LEAST_DOSE_G_M2, MOST_DOSE_G_M2
 from lingjing.sdk import Foreseen, Outcome, Progress, Text
 from lingjing.twin.entities import Entity
 from lingjing.twin.memory import MemoryTwin
-from lingjing.vocabulary import quantity
+from lingjing.vocabulary import WeatherTable, Window, quantity
 
 EVENTS = {
     "road_below_zero", "road_slippery", "freezing", "plugged", "burst", "cold_exposure",
@@ -249,3 +251,23 @@ def test_snow_in_freezing_air_is_enough_to_act(make_outlook: MakeOutlook) -> Non
     dry, snow = make_outlook(-2.0), make_outlook(-2.0, rain_mm_h=1.0)
     alarms = [Coldwave().wake(item) for item in (dry, snow)]
     assert [item.level for item in alarms if item] == ["watch", "act"]
+
+
+def test_the_shortest_run_without_spin_up_still_answers(
+    twin: MemoryTwin, make_weather: Callable[..., WeatherTable]
+) -> None:
+    outlook = prepare_outlook(
+        make_weather(-7.0),
+        Window(datetime(2023, 12, 18, tzinfo=UTC), 1),
+        members=1,
+        seed=1,
+        longitude_deg=121.5,
+        latitude_deg=31.3,
+    )
+    assert outlook.spin_up_hours == 0
+    foreseen = foresee(twin, outlook)
+    fan = the(foreseen, "road_surface_temperature", "RoadSegment").fan
+    assert fan is not None
+    assert fan.shape[2] == 2
+    assert np.isfinite(fan).all()
+    assert list(Coldwave().answer(twin, foreseen)) == []
