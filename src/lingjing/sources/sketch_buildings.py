@@ -18,8 +18,10 @@ _SMALLEST_PARCEL_M2 = 900.0
 _SOUNDINGS = 24
 # A row shorter than this share of the least length stays open.
 _LEAST_ROOM = 0.5
-# A podium reaches this many times as far as its tower; the gaps between towers are wider.
-_PODIUM = np.array([1.5, 1.9])
+_PODIUM_SHARE = 0.5
+# How far a podium reaches beyond its tower, in lengths and depths of it; less than the gaps.
+_PODIUM_REACH = np.array([0.5, 0.9])
+_PODIUM_MARGIN_M = 0.25
 
 
 @dataclass(frozen=True)
@@ -238,8 +240,8 @@ def _raised(
     classes = [layout.age_class] * count
     if land_use == "tower":
         shapes = shapely.polygons(_wings(corners) @ axes)
-        podium = _podium(corners, rng)
-        if podium is not None and parcel.contains_properly(shapely.Polygon(podium[1] @ axes)):
+        podium = _podium(parcel, corners, axes, rng)
+        if podium is not None:
             index, base = podium
             hole = shapely.get_coordinates(shapes[index])
             shapes = np.append(shapes, shapely.Polygon(base @ axes, [hole]))
@@ -275,10 +277,20 @@ def _wings(corners: Points) -> Points:
     return np.stack([np.column_stack([x[i], y[j]]) for i, j in path], axis=1)
 
 
-def _podium(corners: Points, rng: Generator) -> tuple[int, Points] | None:
-    """A low hall around one tower; None for most parcels."""
-    if rng.random() > 0.4:
+def _podium(
+    parcel: shapely.Polygon, corners: Points, axes: Points, rng: Generator
+) -> tuple[int, Points] | None:
+    """A low hall around one tower, reaching to one side of it; None for most parcels."""
+    if rng.random() > _PODIUM_SHARE:
         return None
     index = int(rng.integers(len(corners)))
-    middle = corners[index].mean(axis=0)
-    return index, middle + (corners[index] - middle) * _PODIUM
+    low, high = corners[index].min(axis=0), corners[index].max(axis=0)
+    reach = (high - low) * _PODIUM_REACH
+    for east, north in ((1, -1), (-1, -1), (1, 1), (-1, 1)):
+        side = np.array([east, north])
+        west, south = low - np.where(side < 0, reach, _PODIUM_MARGIN_M)
+        right, top = high + np.where(side > 0, reach, _PODIUM_MARGIN_M)
+        base = np.array([[west, south], [right, south], [right, top], [west, top]])
+        if parcel.contains_properly(shapely.Polygon(base @ axes)):
+            return index, base
+    return None

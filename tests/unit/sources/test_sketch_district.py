@@ -183,6 +183,12 @@ def test_every_age_class_is_built(district: Found) -> None:
     assert found["workers_village"] > found["tower"]
 
 
+def test_some_towers_stand_in_a_podium(district: Found) -> None:
+    podiums = [item for item in district["Building"] if item.geometry.interiors]
+    assert podiums
+    assert {item.attributes["levels"].value for item in podiums} == {2.0}
+
+
 def test_long_fronts_look_south(district: Found) -> None:
     bars = [i for i in district["Building"] if i.attributes["age_class"].value == "reform_walkup"]
     boxes = shapely.oriented_envelope(metres(bars))
