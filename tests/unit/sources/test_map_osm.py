@@ -84,7 +84,7 @@ def values(feature: Feature) -> dict[str, object]:
 def test_building_carries_what_its_tags_say(read: Reader) -> None:
     tags = {
         "building": "apartments",
-        "building:levels": "6",
+        "building:levels": "12",
         "start_date": "1987-05",
         "name": "某新村3号楼",
         "addr:street": "某路",
@@ -97,8 +97,8 @@ def test_building_carries_what_its_tags_say(read: Reader) -> None:
     assert found["footprint_area"] == pytest.approx(95.28 * 110.87, rel=2e-3)
     assert {key: found[key] for key in ("use", "levels", "height", "construction_year")} == {
         "use": "residential",
-        "levels": 6.0,
-        "height": 18.0,
+        "levels": 12.0,
+        "height": 36.0,
         "construction_year": 1987.0,
     }
     assert found["address"] == "某路12号"
@@ -182,6 +182,28 @@ def test_self_crossing_outline_is_dropped_with_its_name(read: Reader) -> None:
     batch, features = read(SQUARE, [(10, (1, 3, 2, 4, 1), {"building": "yes"})])
     assert features == []
     assert batch.report.dropped["self-crossing"].examples == ["osm-way-10"]
+
+
+@pytest.mark.parametrize(
+    "refs",
+    [
+        (1, 2, 3, 4, 1, 2, 3, 4, 1),  # wound twice: which area was meant?
+        (1, 2, 3, 60, 61, 1),  # a crossing that cuts off a very small corner
+    ],
+)
+def test_repair_that_would_invent_a_shape_is_not_made(read: Reader, refs: Sequence[int]) -> None:
+    nodes = dict(SQUARE) | {60: (121.49999, 31.28101), 61: (121.50001, 31.28102)}
+    batch, features = read(nodes, [(10, refs, {"building": "yes"})])
+    assert features == []
+    assert batch.report.dropped["self-crossing"].examples == ["osm-way-10"]
+
+
+def test_relation_with_a_loose_end_is_dropped(read: Reader) -> None:
+    tags = {"type": "multipolygon", "building": "yes"}
+    ways: list[Way] = [(10, ROUND, {}), (11, (5, 6), {})]
+    batch, features = read(SQUARE | HOLE, ways, [(20, [(10, "outer"), (11, "outer")], tags)])
+    assert features == []
+    assert batch.report.dropped["open-ring"].examples == ["osm-relation-20"]
 
 
 def test_spike_is_repaired_without_changing_the_area(read: Reader) -> None:
