@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import io
 import os
@@ -148,8 +149,11 @@ class Seen:
         raise AssertionError(f"never came true: {condition}")
 
     def map_bytes(self) -> bytes:
-        picture: bytes = self.page.locator("lingjing-map canvas").screenshot()
-        return picture
+        """The map's own picture; the legend that lies over it has the same colours."""
+        address: str = self.page.evaluate(
+            "() => document.querySelector('lingjing-map canvas').toDataURL('image/png')"
+        )
+        return base64.b64decode(address.partition(",")[2])
 
     def coloured(self, *colours: str) -> int:
         """Number of pixels of the map that have one of the colours."""
