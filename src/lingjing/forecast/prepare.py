@@ -22,7 +22,12 @@ from lingjing.vocabulary import (
 
 Floats = NDArray[np.float32]
 
+DEFAULT_MEMBERS: Final = 31
+"""Members made of a deterministic weather when no number is asked for, as many as GEFS has."""
+
 DRESSING: Final = "ar1-dressing"
+REPRESENTATIVENESS: Final = "ar1-representativeness"
+STATION_ERROR_C: Final = 0.5
 ERROR_AT_START_C: Final = 0.5
 ERROR_GROWTH_C_PER_DAY: Final = 0.5
 LARGEST_ERROR_SD_C: Final = 3.0
@@ -47,9 +52,10 @@ def prepare_outlook(
     Args:
         weather: What is known.
         window: The hours the run is about.
-        members: How many; None takes all the weather has, fewer takes its first ones. More than
-            one from a deterministic weather dresses it (see `dress`); more than an ensemble has
-            is refused.
+        members: How many; None takes all that an ensemble has and makes 31 of a deterministic
+            weather, since one member could only say yes or no; fewer takes the first ones. More
+            than one from a deterministic weather dresses it (see `dress`); more than an ensemble
+            has is refused.
         seed: Seed of the methods' errors and of the dressing.
         longitude_deg, latitude_deg: The district, WGS 84.
         spin_up_hours: Hours wanted before the window; where the weather has fewer, those are used
@@ -71,7 +77,8 @@ def prepare_outlook(
         notes.append(note("spin-up", wanted=spin_up_hours, available=available))
     stop = first + available + window.hours + 1
     times = weather.times[first:stop].astype("datetime64[s]")
-    wanted = weather.members if members is None else members
+    usual = weather.members if weather.members > 1 else DEFAULT_MEMBERS
+    wanted = usual if members is None else members
     columns = {
         name: weather.columns[name][:, first:stop] for name in FORCINGS if name in weather.columns
     }
@@ -81,10 +88,12 @@ def prepare_outlook(
     if wanted <= weather.members:
         columns = {name: values[:wanted] for name, values in columns.items()}
     elif weather.members == 1:
-        columns = dress(columns, wanted, available, seed)
+        observed = weather.provenance.kind == "observed"
+        columns = dress(columns, wanted, available, seed, observed=observed)
+        method = REPRESENTATIVENESS if observed else DRESSING
         dressed = [name for name in columns if name in _DRESSED]
-        methods |= {name: f"{methods[name]}+{DRESSING}" for name in dressed}
-        notes.append(note("dressing", members=wanted))
+        methods |= {name: f"{methods[name]}+{method}" for name in dressed}
+        notes.append(note("representativeness" if observed else "dressing", members=wanted))
     else:
         raise LingjingError(
             "forecast.too-few-members",
@@ -143,9 +152,14 @@ _DRESSED: Final = ("air_temperature", "dew_point", "wind_speed", "precipitation"
 
 
 def dress(
-    columns: Mapping[str, Floats], members: int, spin_up_hours: int, seed: int
+    columns: Mapping[str, Floats],
+    members: int,
+    spin_up_hours: int,
+    seed: int,
+    *,
+    observed: bool = False,
 ) -> dict[str, Floats]:
-    """Make an ensemble of a deterministic weather (`ar1-dressing`).
+    """Make an ensemble of a deterministic weather (`ar1-dressing`, `ar1-representativeness`).
 
     Temperature errors are a stationary AR(1) process in time (correlation 0.97 from hour to hour)
     cut at three standard deviations, scaled with a standard deviation of 0.5 °C at the start of
@@ -155,11 +169,16 @@ def dress(
     multiplied by a lognormal factor (log-sd 0.2 and 0.4). Cloud and radiation, where given, are
     left. Member 0 is the weather itself.
 
+    Observed weather has no forecast error; what remains is that the district is not the station:
+    the standard deviation stays at 0.5 °C throughout (an assumption of ours), which also covers
+    readings rounded to whole degrees.
+
     Args:
         columns: [1, times].
         members: How many to make.
         spin_up_hours: Hours before the window starts.
         seed: Seed of the errors.
+        observed: The weather was measured, not forecast.
 
     Returns:
         [members, times], float32.
@@ -167,11 +186,10 @@ def dress(
     hours = columns["air_temperature"].shape[1]
     lead = np.arange(hours) - spin_up_hours
     ahead = lead >= 0
-    spread = np.where(
-        ahead,
-        np.minimum(ERROR_AT_START_C + ERROR_GROWTH_C_PER_DAY * lead / 24.0, LARGEST_ERROR_SD_C),
-        0.0,
+    growing = np.minimum(
+        ERROR_AT_START_C + ERROR_GROWTH_C_PER_DAY * lead / 24.0, LARGEST_ERROR_SD_C
     )
+    spread = np.where(ahead, STATION_ERROR_C if observed else growing, 0.0)
     errors = np.clip(_ar1(members, hours, seed), -3.0, 3.0) * spread
     dressed: dict[str, Floats] = {}
     for name, values in columns.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -59,7 +60,7 @@ def a_weather(
 
 def prepare(weather: WeatherTable, **changes: object) -> Outlook:
     values: dict[str, object] = {
-        "members": None,
+        "members": 1,
         "seed": 3,
         "longitude_deg": 121.5,
         "latitude_deg": 31.3,
@@ -149,7 +150,7 @@ def test_it_is_dark_at_night_and_cloud_dims_the_day() -> None:
 
 
 def test_the_uncertainty_of_the_methods_widens_the_ensemble() -> None:
-    outlook = prepare(a_weather("air_temperature", members=20))
+    outlook = prepare(a_weather("air_temperature", members=20), members=None)
     for name in ("wind_speed", "cloud_cover", "longwave_down", "relative_humidity"):
         spread = outlook.forcings[name].std(axis=0)
         assert spread.max() > 0.1, name
@@ -177,7 +178,7 @@ def test_fewer_members_are_the_first_of_the_weather() -> None:
     np.testing.assert_array_equal(
         outlook.forcings["air_temperature"], weather.columns["air_temperature"][:2, :121]
     )
-    assert prepare(weather).members == 5
+    assert prepare(weather, members=None).members == 5
 
 
 def test_asking_for_more_members_leaves_the_first_as_they_were() -> None:
@@ -267,3 +268,24 @@ def test_cloud_follows_the_daily_swing() -> None:
     assert cover[0] == 100.0
     assert cover[1] == pytest.approx(100 * (1 - (0.17 * 8**0.5 - 0.25) / 0.5))
     assert cover[2] < 10.0
+
+
+def test_one_forecast_is_made_into_an_ensemble_unless_one_member_is_asked_for() -> None:
+    many = prepare(a_weather(), members=None)
+    assert many.members == 31
+    assert many.methods["air_temperature"] == "forecast+ar1-dressing"
+    np.testing.assert_array_equal(
+        many.forcings["air_temperature"][:1], prepare(a_weather()).forcings["air_temperature"]
+    )
+    assert prepare(a_weather(members=5), members=None).members == 5
+
+
+def test_observed_weather_is_spread_by_the_way_to_the_station_only() -> None:
+    table = a_weather()
+    seen = replace(table, provenance=Provenance("observed", "station"))
+    observed, forecast = prepare(seen, members=200), prepare(table, members=200)
+    last = np.s_[:, -24:]
+    spread = observed.forcings["air_temperature"][last].std(axis=0).mean()
+    assert spread == pytest.approx(0.5, abs=0.1)
+    assert forecast.forcings["air_temperature"][last].std(axis=0).mean() > 2 * spread
+    assert observed.methods["air_temperature"] == "forecast+ar1-representativeness"
