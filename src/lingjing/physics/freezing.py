@@ -134,7 +134,8 @@ def hours_to_ice_radius(
     """
     radius, inner = floats(ice_radius_m), floats(inner_radius_m)
     area = inner**2 - radius**2
-    ratio = inner / np.where(radius > 0.0, radius, inner)
+    # A core far thinner than any molecule is a plug; its ratio would only overflow.
+    ratio = inner / np.where(radius > 1e-12 * inner, radius, inner)
     own = (area / 4.0 - radius**2 / 2.0 * np.log(ratio)) / ICE_CONDUCTIVITY
     drive = ICE_DENSITY * HEAT_OF_FUSION / (0.0 - floats(air_temperature_C))
     return drive * (np.pi * area * floats(resistance_mK_W) + own) / 3600.0

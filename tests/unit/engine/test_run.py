@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -271,10 +272,13 @@ def test_the_work_list_is_cut_and_filtered(finished: RunResult) -> None:
         folder.work(filters={"colour": "blue"})
 
 
-def test_only_whole_runs_are_listed(finished: RunResult) -> None:
-    data = finished.folder.parent.parent
-    (data / "runs" / ".half").mkdir(exist_ok=True)
-    (data / "runs" / "empty").mkdir(exist_ok=True)
-    assert [item.path for item in list_runs(data)] == [finished.folder]
+def test_only_whole_runs_are_listed(finished: RunResult, tmp_path: Path) -> None:
+    # A copy of its own: other tests look into the folder that all share.
+    data = tmp_path / "data"
+    whole = data / "runs" / finished.folder.name
+    shutil.copytree(finished.folder, whole)
+    (data / "runs" / ".half").mkdir()
+    (data / "runs" / "empty").mkdir()
+    assert [item.path for item in list_runs(data)] == [whole]
     with pytest.raises(LingjingError, match="no-run"):
         RunFolder(data / "runs" / "empty")
