@@ -1,6 +1,22 @@
-"""Rank work; every number carries its reason."""
+"""Rank work and say how far the means reach; every number carries its reason."""
 
+from lingjing.decision.allocate import allocate
+from lingjing.decision.budget import Budget, budget_of
 from lingjing.decision.rank import RankingPolicy, rank, score
-from lingjing.decision.work import Plan, Ranked, Reason, Text, Work
+from lingjing.decision.work import BudgetUse, Plan, Ranked, Reason, Text, Use, Work
 
-__all__ = ["Plan", "Ranked", "RankingPolicy", "Reason", "Text", "Work", "rank", "score"]
+__all__ = [
+    "Budget",
+    "BudgetUse",
+    "Plan",
+    "Ranked",
+    "RankingPolicy",
+    "Reason",
+    "Text",
+    "Use",
+    "Work",
+    "allocate",
+    "budget_of",
+    "rank",
+    "score",
+]

@@ -77,16 +77,78 @@ class Ranked:
         work: The work.
         score: Expected harm avoided, in household-equivalents, weighted by lead time.
         reason: Why it stands here: the factors of the score, in words and numbers.
+        covered: Whether material and crews reach for it; None where that is not known.
+        coverage: Why it is covered or not; None where nothing was allocated.
     """
 
     rank: int
     work: Work
     score: float
     reason: Reason
+    covered: bool | None = None
+    coverage: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How far one resource reaches.
+
+    Attributes:
+        kind: `material` or `crew_hours`.
+        name: Unit of the material (`kg salt`), or owner of the crews.
+        needed: What all work on the list needs, in that unit or in hours.
+        held: What there is; None where it is not known.
+        used: What the covered work takes; never more than `held`.
+        needed_for_most: What the first jobs need that avert 80 % of the avoidable harm of all jobs
+            that use the resource.
+        jobs, covered, covered_from_top: Jobs that use it; how many of them are covered; how many
+            before the first that is not.
+        harm, harm_covered: Expected harm averted by those jobs [household-equivalents].
+    """
+
+    kind: str
+    name: str
+    needed: float
+    held: float | None
+    used: float
+    needed_for_most: float
+    jobs: int
+    covered: int
+    covered_from_top: int
+    harm: float
+    harm_covered: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """How far material and crews reach; see `lingjing.decision.allocate` for the rule.
+
+    Attributes:
+        uses: Materials by unit, then crew hours by owner.
+        shift_hours: Shift behind the crew hours [h]; NaN where none plays a part.
+        jobs, covered, covered_from_top: Rows of the plan; how many are covered; how many before
+            the first that is not.
+        harm, harm_covered: Expected harm averted [household-equivalents]. Jobs that protect the
+            same asset (a notice and a wrapping) each count their own.
+    """
+
+    uses: tuple[Use, ...]
+    shift_hours: float
+    jobs: int
+    covered: int
+    covered_from_top: int
+    harm: float
+    harm_covered: float
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All work in order, the most useful first."""
+    """All work in order, the most useful first, and what the budget allows of it.
+
+    Attributes:
+        rows: In order of rank.
+        budget: None where nothing is known of material and crews.
+    """
 
     rows: tuple[Ranked, ...] = field(default=())
+    budget: BudgetUse | None = None

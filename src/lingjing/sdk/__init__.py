@@ -16,6 +16,7 @@ from lingjing.sdk.contract import (
 )
 from lingjing.twin.contract import Twin
 from lingjing.twin.entities import District
+from lingjing.twin.surroundings import NamedRoads, sub_district_names
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import (
     LingjingError,
@@ -37,6 +38,7 @@ __all__ = [
     "Foreseen",
     "LingjingError",
     "Manifest",
+    "NamedRoads",
     "Outcome",
     "Outlook",
     "Place",
@@ -53,4 +55,5 @@ __all__ = [
     "ensemble",
     "quantity",
     "scores",
+    "sub_district_names",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,17 +11,20 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from lingjing.decision import rank
 from lingjing.forecast.outlook import Outlook
 from lingjing.scenarios.coldwave import Coldwave
 from lingjing.scenarios.coldwave.settings import read_settings
-from lingjing.scenarios.coldwave.words import MESSAGES
+from lingjing.scenarios.coldwave.words import MESSAGES, number
+from lingjing.scenarios.coldwave.work_roads import care_factor, road_harm
 from lingjing.sdk import Foreseen, Outcome, Progress, Work
 from lingjing.twin.entities import Entity
 from lingjing.twin.memory import MemoryTwin
-from lingjing.vocabulary import LOCALES
+from lingjing.vocabulary import LOCALES, Attribute, Provenance
 
+SYNTHETIC = Provenance("inferred", "test", "made up", synthetic=True)
 MakeTwin = Callable[..., MemoryTwin]
 MakeOutlook = Callable[..., Outlook]
 
@@ -68,7 +72,8 @@ def test_a_salt_job_names_dose_times_area_and_the_local_time(
     )
     assert numbers["area_m2"] == pytest.approx(190.0 * 18.0)
     assert job.amount_unit == "kg salt"
-    assert "2023-12-2" in job.reason.text["zh-CN"]
+    assert re.search(r"最早 12月2\d日\d\d时", job.reason.text["zh-CN"])
+    assert re.search(r"earliest 2\d Dec \d\d:00", job.reason.text["en"])
     assert f"{job.amount:.1f}" in job.reason.text["en"]
     assert "示例桥" in job.title["zh-CN"]
     assert not any(work.target.endswith("road-3") for work in works)  # the tunnel
@@ -245,3 +250,93 @@ def test_an_asset_without_building_gets_a_job_where_it_stands(
     (job,) = by_action(works, "insulate")
     assert job.target == "urn:ngsi-ld:Tap:test:tap"
     assert "室外水龙头" in job.title["zh-CN"]
+
+
+def test_english_titles_name_sub_districts_in_english(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(-7.0))
+    (notice,) = [work for work in by_action(works, "notify") if work.place == "示例街道"]
+    assert notice.title == {
+        "zh-CN": "告知示例街道居民防冻",
+        "en": "Tell residents of Sample to protect against frost",
+    }
+    for work in by_action(works, "insulate") + by_action(works, "drip"):
+        assert "示例街道" not in work.title["en"]
+        assert work.title["zh-CN"].startswith("示例街道") is bool(work.place)
+
+
+def test_the_pack_names_a_sub_district_that_has_no_outline(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    twin = make_twin(
+        {"sub_districts": [{"name_zh": "示例街道", "name_en": "From the pack"}]},
+        lambda entities: [item for item in entities if item.kind != "SubDistrict"],
+    )
+    _, works = night(twin, make_outlook(-7.0))
+    assert any("From the pack" in work.title["en"] for work in by_action(works, "notify"))
+
+
+def test_a_nameless_building_is_told_by_the_nearest_road_and_its_number(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(-7.0))
+    job = next(work for work in by_action(works, "insulate") if work.target.endswith("house-0"))
+    assert "示例路1附近的楼（house-0）" in job.title["zh-CN"]
+    assert "a building (house-0) near 示例路1" in job.title["en"]
+
+
+def test_a_building_with_an_address_is_told_by_it(
+    make_twin: MakeTwin, make_outlook: MakeOutlook
+) -> None:
+    def addressed(entities: list[Entity]) -> list[Entity]:
+        known = Attribute("示例路9", SYNTHETIC)
+        return [
+            structs.replace(item, attributes={**item.attributes, "address": known})
+            if item.kind == "Building"
+            else item
+            for item in entities
+        ]
+
+    _, works = night(make_twin(change=addressed), make_outlook(-7.0))
+    titles = [work.title["zh-CN"] for work in by_action(works, "insulate")]
+    assert any("示例路9：" in title for title in titles)
+    assert not any("附近的楼" in title for title in titles)
+
+
+def test_what_is_far_from_every_named_road_gets_no_road(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    _, works = night(twin, make_outlook(-7.0))
+    school = next(work for work in by_action(works, "check") if work.target.endswith("school"))
+    assert school.title["zh-CN"] == "检查重点场所：学校"
+
+
+def test_a_road_to_a_hospital_weighs_more_and_steps_more_than_a_lane(
+    make_twin: MakeTwin,
+) -> None:
+    twin = make_twin()
+    view, settings = twin.view("RoadSegment"), read_settings({})
+    factor = care_factor(view, twin.view("Facility"), settings)
+    assert set(factor) == {1.0}  # the hospital lies 200 m away
+    wide = read_settings({"weights": {"roads": {"care_radius_m": 250.0}}})
+    assert care_factor(view, twin.view("Facility"), wide)[0] == wide.roads["care_factor"] > 1.0
+    harm = dict(zip(view.text("road_class"), road_harm(view, settings), strict=True))
+    assert harm["steps"] > harm["residential"]
+    assert harm["primary"] > harm["steps"]
+
+
+def test_the_weights_of_roads_come_from_the_pack(make_twin: MakeTwin) -> None:
+    view = make_twin().view("RoadSegment")
+    plain = road_harm(view, read_settings({}))
+    pack = {"weights": {"roads": {"bridge_factor": 3.0, "class_factor": {"primary": 2.8}}}}
+    heavy = road_harm(view, read_settings(pack))
+    assert heavy[0] == pytest.approx(plain[0] * 2)
+    assert heavy[1] == pytest.approx(plain[1] * 4)  # the bridge
+    assert heavy[2] == plain[2]
+
+
+def test_numbers_for_people_have_a_true_minus_and_no_minus_zero() -> None:
+    assert number(-5.25, 1) == "−5.2"
+    assert number(-0.04, 1) == "0.0"
+    assert number(math.nan, 1) == "—"

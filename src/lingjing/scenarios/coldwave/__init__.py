@@ -102,27 +102,25 @@ def _reporter(progress: Progress, kind: str, position: int, count: int) -> Calla
 
 
 def _remarks(twin: Twin, outcomes: Sequence[Outcome], known: dict[str, float]) -> tuple[Text, ...]:
-    """What the summary should say beside the table of work."""
+    """What the summary should say beside its own tables of events, work and weather."""
     remarks: list[Text] = [
         both(
             "remark.weather",
-            low=number(known["lowest_air_temperature_p10_C"], 1),
-            middle=number(known["lowest_air_temperature_p50_C"], 1),
-            high=number(known["lowest_air_temperature_p90_C"], 1),
             hours=number(known["hours_below_zero_p50"], 0),
             precipitation=number(known["precipitation_p50_mm"], 1),
-            members=number(known["members"], 0),
         )
     ]
-    for quantity in ("plugged", "burst", "road_slippery"):
+    bursts = [item for item in outcomes if item.quantity == "burst"]
+    if bursts:
         expected = sum(
             float(item.of_assets(item.probability).sum(dtype=np.float64))
-            for item in outcomes
-            if item.quantity == quantity and item.probability is not None
+            for item in bursts
+            if item.probability is not None
         )
-        assets = sum(item.assets.size for item in outcomes if item.quantity == quantity)
-        if assets:
-            remarks.append(both(f"remark.{quantity}", expected=number(expected, 0), assets=assets))
+        assets = sum(item.assets.size for item in bursts)
+        remarks.append(both("remark.burst", expected=number(expected, 0), assets=assets))
+    if any(item.quantity == "road_slippery" for item in outcomes):
+        remarks.append(both("remark.road_slippery"))
     if bool(twin.view("RoadSegment").flag("tunnel").any()):
         tunnels = int(twin.view("RoadSegment").flag("tunnel").sum())
         remarks.append(both("remark.tunnels", count=tunnels))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingjing.sdk import Outcome, catalogue, ensemble
-from lingjing.vocabulary import LOCAL_ZONE, format_local, instant_of
+from lingjing.vocabulary import LOCAL_ZONE, instant_of
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -25,11 +25,6 @@ MESSAGES = catalogue("lingjing.scenarios.coldwave")
 def local_hours(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Local hour of the day of each instant [hours]."""
     return np.array([instant_of(time).astimezone(LOCAL_ZONE).hour for time in times])
-
-
-def local_text(time: np.datetime64) -> str:
-    """An instant for people, local time."""
-    return format_local(instant_of(time))
 
 
 class Collector:

@@ -26,8 +26,18 @@ FACILITIES: Final[Numbers] = {
     "market": 60.0,
 }
 
-# Bridges and ramps freeze first and have no way around.
-ROADS: Final[Numbers] = {"per_1000_vehicles": 2.0, "bridge_factor": 1.5, "ramp_factor": 1.5}
+# Bridges and ramps freeze first and have no way around; what leads to help must stay open; people
+# fall on icy stairs. On paths and stairs, where no vehicle counts, `on_foot` and `on_foot_steps`
+# stand for the traffic.
+ROADS: Final[Numbers] = {
+    "per_1000_vehicles": 2.0,
+    "bridge_factor": 1.5,
+    "ramp_factor": 1.5,
+    "care_factor": 1.5,
+    "care_radius_m": 150.0,
+    "on_foot": 2.0,
+    "on_foot_steps": 10.0,
+}
 
 ROAD_CLASSES: Final[Numbers] = {
     "motorway": 2.0,
@@ -41,8 +51,6 @@ ROAD_CLASSES: Final[Numbers] = {
     "steps": 0.8,
     "other": 0.5,
 }
-ON_FOOT: Final = 2.0
-"""Harm on paths and stairs, before the class's factor, where no vehicle counts."""
 
 # Vehicles a day and width where the map knows none: orders of magnitude by class.
 TRAFFIC_PER_DAY: Final[Numbers] = {
@@ -90,7 +98,7 @@ class ColdwaveSettings:
 
     Attributes:
         events, facilities: Harm by event and by kind of facility [household-equivalents].
-        roads: `per_1000_vehicles` [household-equivalents] and factors.
+        roads: Harm of traffic and of people on foot [household-equivalents], factors, a radius.
         road_classes: Factor by road class.
         traffic_per_day, width_m: By road class, where the map is silent.
         thresholds: When something is proposed.

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from lingjing.scenarios.coldwave.blocks import Collector, local_text
+from lingjing.scenarios.coldwave.blocks import Collector, instant_of
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings
-from lingjing.scenarios.coldwave.words import both, number, share
+from lingjing.scenarios.coldwave.words import both, clock_words, number, share
 from lingjing.sdk import Alarm, Outcome, Outlook, TwinView, ensemble
 
 # When the night concerns this scenario. Before a district is known these hold everywhere.
@@ -34,7 +34,7 @@ def alarm(outlook: Outlook) -> Alarm | None:
         f"wake.{level}",
         lowest=number(float(np.median(lowest)), 1),
         extreme=number(float(lowest.min()), 1),
-        when=local_text(outlook.times[outlook.spin_up_hours + coldest]),
+        when=clock_words(instant_of(outlook.times[outlook.spin_up_hours + coldest])),
         threshold=number(ACT_AIR_C, 0),
         severe=share(severe),
         icy=share(icy),

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from lingjing.scenarios.coldwave.hazards import Hazard, hazard
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings
 from lingjing.scenarios.coldwave.water import PIPE_KINDS
-from lingjing.scenarios.coldwave.words import both, number, onset_words, phrase, share, title_of
+from lingjing.scenarios.coldwave.words import (
+    Phrase,
+    Places,
+    both,
+    number,
+    onset_words,
+    phrase,
+    share,
+)
 from lingjing.scenarios.coldwave.work_water import (
     Exposed,
     expected_harm,
@@ -67,7 +75,7 @@ def checks(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[W
     """One check for each facility near a risk; for every facility when act-level cold is likely."""
     view = twin.view("Facility")
     everywhere = foreseen.facts.get("act_cold_probability", 0.0) >= ALL_FACILITIES_PROBABILITY
-    risks = spots(twin, foreseen)
+    risks, places = spots(twin, foreseen), Places(twin)
     kinds = view.text("facility_kind")
     works = []
     for row in range(len(view)):
@@ -75,7 +83,7 @@ def checks(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[W
             continue
         danger = _danger_near(view, row, risks, foreseen, settings)
         if everywhere or danger.probability >= settings.thresholds["check_probability"]:
-            works.append(_check(view, row, danger, foreseen, settings))
+            works.append(_check(view, row, places, danger, foreseen, settings))
     return works
 
 
@@ -113,7 +121,12 @@ def _danger_near(
 
 
 def _check(
-    view: TwinView, row: int, danger: Danger, foreseen: Foreseen, settings: ColdwaveSettings
+    view: TwinView,
+    row: int,
+    places: Places,
+    danger: Danger,
+    foreseen: Foreseen,
+    settings: ColdwaveSettings,
 ) -> Work:
     """The check of one facility."""
     kind, target = str(view.text("facility_kind")[row]), str(view.ids[row])
@@ -132,7 +145,7 @@ def _check(
         action="check",
         target=target,
         assets=(target,),
-        title=both("check.title", where=title_of(view.text("name")[row], f"facility.{kind}")),
+        title=both("check.title", where=_facility(view, row, places)),
         place=str(view.text("sub_district", "")[row]),
         longitude_deg=float(view.longitude_deg[row]),
         latitude_deg=float(view.latitude_deg[row]),
@@ -160,6 +173,16 @@ def _check(
     )
 
 
+def _facility(view: TwinView, row: int, places: Places) -> Phrase:
+    """A facility by name, or what it is and near which road."""
+    return places.thing(
+        (view.text("name")[row], view.text("name_en")[row]),
+        f"facility.{view.text('facility_kind')[row]}",
+        float(view.longitude_deg[row]),
+        float(view.latitude_deg[row]),
+    )
+
+
 def _share_at_risk(likely: float, foreseen: Foreseen) -> float:
     """Share of a facility's weight that is at risk: by what is near, and by the cold itself."""
     cold = foreseen.facts.get("act_cold_probability", 0.0)
@@ -174,6 +197,7 @@ def notices(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[
         by_place[asset.place].append(asset)
     view = twin.view("SubDistrict")
     rows = {name: row for row, name in enumerate(view.text("name"))}
+    names = Places(twin)
     works = []
     for place, assets in sorted(by_place.items()):
         row = rows.get(place)
@@ -206,7 +230,7 @@ def notices(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[
                 action="notify",
                 target=assets[0].id if row is None else str(view.ids[row]),
                 assets=tuple(sorted(asset.id for asset in assets)),
-                title=both("notify.title", place=title_of(place, "place.district")),
+                title=both("notify.title", place=names.sub_district(place, "place.district")),
                 place=place,
                 longitude_deg=longitude,
                 latitude_deg=latitude,
@@ -241,7 +265,7 @@ def shelters(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list
     """Open each shelter for which the air is foreseen to fall to the threshold, likely or not."""
     view = twin.view("Facility")
     cold = hazard(foreseen, "cold_exposure", view.kind, view.ids)
-    kinds, names = view.text("facility_kind"), view.text("name")
+    kinds, named = view.text("facility_kind"), Places(twin)
     places, beds = view.text("sub_district", ""), view.number("beds", 0.0)
     threshold = settings.thresholds["shelter_air_temperature_C"]
     works = []
@@ -257,7 +281,7 @@ def shelters(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list
                 action="shelter",
                 target=target,
                 assets=(target,),
-                title=both("shelter.title", where=title_of(names[row], "facility.shelter")),
+                title=both("shelter.title", where=_facility(view, int(row), named)),
                 place=str(places[row]),
                 longitude_deg=float(view.longitude_deg[row]),
                 latitude_deg=float(view.latitude_deg[row]),

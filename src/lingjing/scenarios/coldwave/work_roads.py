@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from lingjing.scenarios.coldwave.hazards import HIGH, MEDIAN, Hazard, hazard, level
 from lingjing.scenarios.coldwave.roads import by_class
-from lingjing.scenarios.coldwave.settings import ON_FOOT, ColdwaveSettings
-from lingjing.scenarios.coldwave.words import both, number, onset_words, share, title_of
+from lingjing.scenarios.coldwave.settings import ColdwaveSettings
+from lingjing.scenarios.coldwave.words import Places, both, number, onset_words, share
 from lingjing.sdk import Foreseen, Reason, Twin, TwinView, Work
 
 SALT_AVERTS: Final = 0.7  # of the harm of an icy segment that is salted in time; policy
@@ -18,21 +18,45 @@ SPREADING_M2_PER_MINUTE: Final = 2000.0  # a small spreader at 20 km/h over 6 m
 LEAST_MINUTES: Final = 5.0
 BY_HAND: Final = ("pedestrian", "steps")
 BY_HAND_M2_PER_MINUTE: Final = 20.0
+CARE: Final = ("hospital", "nursing_home", "fire_station")
+METRES_PER_DEGREE: Final = 111_320.0
 
 
 def road_harm(view: TwinView, settings: ColdwaveSettings) -> NDArray[np.float64]:
     """Harm if a segment is icy [n], in household-equivalents.
 
-    Vehicles a day × the weight of a thousand of them (people on foot where none drive), times the
-    factors of the road class, bridge and ramp, times the weight of the event.
+    Vehicles a day × the weight of a thousand of them (people on foot where none drive, more where
+    they climb), times the factors of the road class, bridge and ramp, times the weight of the
+    event.
     """
     vehicles = by_class(view, "traffic_volume", settings.traffic_per_day)
-    harm = np.where(vehicles > 0, vehicles / 1000.0 * settings.roads["per_1000_vehicles"], ON_FOOT)
     classes = view.text("road_class", "other")
+    on_foot = np.where(
+        classes == "steps", settings.roads["on_foot_steps"], settings.roads["on_foot"]
+    )
+    harm = np.where(vehicles > 0, vehicles / 1000.0 * settings.roads["per_1000_vehicles"], on_foot)
     harm *= np.array([settings.road_classes[item] for item in classes], dtype=np.float64)
     harm *= np.where(view.flag("bridge"), settings.roads["bridge_factor"], 1.0)
     harm *= np.where(view.flag("ramp"), settings.roads["ramp_factor"], 1.0)
     return harm * settings.events["road_slippery"]
+
+
+def care_factor(
+    view: TwinView, facilities: TwinView, settings: ColdwaveSettings
+) -> NDArray[np.float64]:
+    """Factor of the harm of segments on the way to help [n]: hospitals, nursing homes, fire.
+
+    A segment counts where its representative point lies within `care_radius_m` of one.
+    """
+    factor = np.ones(len(view))
+    kinds = facilities.text("facility_kind")
+    for row in np.flatnonzero(np.isin(kinds.astype(str), CARE)):
+        latitude = float(facilities.latitude_deg[row])
+        east = view.longitude_deg - float(facilities.longitude_deg[row])
+        north = view.latitude_deg - latitude
+        away = np.hypot(east * np.cos(np.radians(latitude)), north) * METRES_PER_DEGREE
+        factor[away <= settings.roads["care_radius_m"]] = settings.roads["care_factor"]
+    return factor
 
 
 def salt(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[Work]:
@@ -48,7 +72,7 @@ def salt(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[Wor
     chosen = np.flatnonzero(icy.probability >= threshold)
     if not chosen.size:
         return []
-    desk = _Desk(view, icy, foreseen, settings)
+    desk = _Desk(twin, icy, foreseen, settings)
     return [desk.job(int(row)) for row in chosen]
 
 
@@ -56,20 +80,22 @@ class _Desk:
     """Writes the jobs; holds the columns that all of them read."""
 
     def __init__(
-        self, view: TwinView, icy: Hazard, foreseen: Foreseen, settings: ColdwaveSettings
+        self, twin: Twin, icy: Hazard, foreseen: Foreseen, settings: ColdwaveSettings
     ) -> None:
+        view = twin.view("RoadSegment")
         self._view, self._icy, self._foreseen = view, icy, foreseen
         ids = view.ids
-        self._harm = road_harm(view, settings)
+        self._harm = road_harm(view, settings) * care_factor(view, twin.view("Facility"), settings)
         self._dose = level(foreseen, "salt_dose", view.kind, ids, HIGH)
         self._coldest = level(foreseen, "road_surface_temperature", view.kind, ids, MEDIAN)
         self._ice = level(foreseen, "road_ice", view.kind, ids, HIGH)
         self._snow = level(foreseen, "road_snow", view.kind, ids, HIGH)
         width = by_class(view, "width", settings.width_m)
         self._area = view.number("length", 0.0) * width
-        self._names = view.text("name")
+        self._names, self._english = view.text("name"), view.text("name_en")
         self._classes = view.text("road_class", "other")
         self._places = view.text("sub_district", "")
+        self._where = Places(twin)
         self._bridge = view.flag("bridge") | view.flag("ramp")
 
     def job(self, row: int) -> Work:
@@ -79,7 +105,12 @@ class _Desk:
         area, dose = float(self._area[row]), float(self._dose[row])
         amount = round(area * dose / 1000.0, 1)
         probability = float(self._icy.probability[row])
-        where = title_of(self._names[row], f"road.{self._classes[row]}")
+        where = self._where.thing(
+            (self._names[row], self._english[row]),
+            f"road.{self._classes[row]}",
+            float(self._view.longitude_deg[row]),
+            float(self._view.latitude_deg[row]),
+        )
         target = str(self._view.ids[row])
         return Work(
             id=f"coldwave:salt:{target}",

@@ -15,12 +15,12 @@ from lingjing.scenarios.coldwave.settings import ColdwaveSettings
 from lingjing.scenarios.coldwave.water import PIPE_KINDS, location_of
 from lingjing.scenarios.coldwave.words import (
     Phrase,
+    Places,
     both,
     number,
     onset_words,
     phrase,
     share,
-    title_of,
 )
 from lingjing.sdk import Foreseen, Reason, Text, Twin, TwinView, Work
 
@@ -107,6 +107,11 @@ def _cell(longitude_deg: float, latitude_deg: float, size_deg: float) -> str:
     return f"cell:{east}:{north}"
 
 
+def _short(identity: str) -> str:
+    """The last part of an id, as the map's own pages call the thing."""
+    return identity.rsplit(":", 1)[-1].removeprefix("osm-")
+
+
 def expected_households(assets: Iterable[Exposed]) -> float:
     """Households expected without water.
 
@@ -180,6 +185,7 @@ class _Desk:
         self._row = {name: row for row, name in enumerate(buildings.ids)}
         self._name = buildings.text("name")
         self._address = buildings.text("address")
+        self._where = Places(twin)
         self._longitude, self._latitude = buildings.longitude_deg, buildings.latitude_deg
 
     def building(self, assets: list[Exposed]) -> Work:
@@ -188,16 +194,27 @@ class _Desk:
         action = "drip" if first.owner == "resident" else "insulate"
         row = self._row.get(first.group)
         target = first.group if row is not None else first.id
-        name = None if row is None else self._name[row] or self._address[row]
-        where = title_of(name, f"kind.{first.kind}" if row is None else "building.nameless")
+        point = self._point(assets, row)
+        if row is None:
+            where = self._where.thing((None, None), f"kind.{first.kind}", *point)
+        else:
+            name = self._name[row] or self._address[row]
+            where = self._where.thing(
+                (name, None), "building.nameless", *point, identity=_short(target)
+            )
         mats = sum(asset.mats for asset in assets) if action == "insulate" else 0.0
         return self._work(
             assets,
             action,
             identity=f"coldwave:{action}:{first.group}:{first.owner}",
             target=target,
-            title=both(f"{action}.title", where=where, place=first.place, count=len(assets)),
-            point=self._point(assets, row),
+            title=both(
+                f"{action}.title",
+                where=where,
+                place=self._where.within(first.place),
+                count=len(assets),
+            ),
+            point=point,
             owner=first.owner,
             amount=mats,
         )
@@ -221,7 +238,7 @@ class _Desk:
             target=target,
             title=both(
                 "inspect.title",
-                place=title_of(place, "place.district"),
+                place=self._where.sub_district(place, "place.district"),
                 order=order,
                 buildings=len(by_group),
                 count=len(assets),
@@ -301,7 +318,7 @@ class _Desk:
             burst=share(worst.burst),
             onset=onset_words(self._foreseen, onset),
             early=onset_words(self._foreseen, early),
-            failures=number(failures, 1),
+            failures=number(failures, 1 if failures < 10 else 0),
             count=len(assets),
             households=number(households, 0),
         )
