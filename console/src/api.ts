@@ -54,7 +54,6 @@ export interface WorkRow {
   action: string;
   action_title: Text;
   target: string;
-  assets: string[];
   title: Text;
   place: string;
   longitude_deg: number;
@@ -218,8 +217,10 @@ export const api = {
   health: () => get<{ status: string; version: string }>("health"),
   vocabulary: () => get<Vocabulary>("vocabulary"),
   districts: () => get<{ districts: District[] }>("districts"),
-  layer: (district: string, layer: LayerName) =>
-    get<GeoJSON.FeatureCollection>(`districts/${part(district)}/layers/${layer}.geojson`),
+  layer: (district: District, layer: LayerName) =>
+    get<GeoJSON.FeatureCollection>(
+      `districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
+    ),
   runs: () => get<{ runs: RunHead[] }>("runs"),
   run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
   work: (run: string, query: Record<string, string | number>) => {
@@ -234,6 +235,12 @@ export const api = {
     get<GeoJSON.FeatureCollection & { total_is_more: boolean }>(
       `districts/${part(district)}/assets.geojson?bbox=${bounds.map((b) => b.toFixed(6)).join(",")}&limit=${limit}&run=${part(run)}`,
     ),
+  /** Where a layer lies; the version makes a changed district another address. */
+  layerAddress: (district: District, layer: LayerName) =>
+    new URL(
+      `/api/v1/districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
+      location.href,
+    ).href,
   fileAddress: (run: string, name: string) =>
     `/api/v1/runs/${part(run)}/files/${name.split("/").map(part).join("/")}`,
 };

@@ -2,6 +2,7 @@
 
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./card";
+import "./head";
 import "./legend";
 import "./map";
 import "./object-table";
@@ -22,10 +23,10 @@ import {
   type WorkPage,
 } from "./api";
 import type { Mode, Theme } from "./colours";
-import type { Layers, LingjingMap, States } from "./map";
+import type { Addresses, Features, LingjingMap, States } from "./map";
 import { keepSettings, readPlace, readSettings, writePlace, type Settings } from "./memory";
-import { countAt, firstHourReaching, stateOfAssets, unpack, type LayerState } from "./state";
-import { age, date, of, percent, setLocale, setZone, t } from "./text";
+import { countAt, firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
+import { date, of, percent, setEnglishNames, setLocale, setZone, t } from "./text";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
 type Tab = "work" | "objects" | "run";
@@ -33,7 +34,8 @@ const TABS: readonly Tab[] = ["work", "objects", "run"];
 const LAYERS: readonly LayerName[] = ["sub-districts", "roads", "buildings", "facilities"];
 const HEARTBEAT_MS = 15_000;
 const ASSET_ZOOM = 16;
-const MARKED_WORK = 20;
+/** Where the layout becomes one column; the style sheet has the same query. */
+const NARROW = "(max-width: 860px), (max-aspect-ratio: 3/4)";
 /** Chance that counts as likely in the counts and the jump to the first freeze. */
 const LIKELY = 0.5;
 
@@ -49,7 +51,9 @@ export class LingjingConsole extends LitElement {
     district: { state: true },
     runs: { state: true },
     run: { state: true },
-    layers: { state: true },
+    addresses: { state: true },
+    features: { state: true },
+    narrow: { state: true },
     states: { state: true },
     quantities: { state: true },
     titles: { state: true },
@@ -75,11 +79,15 @@ export class LingjingConsole extends LitElement {
   declare district: District | null;
   declare runs: RunHead[];
   declare run: RunDetail | null;
-  declare layers: Layers;
+  declare addresses: Addresses;
+  /** Features of the layers, read when the table wants them. */
+  declare features: Features;
+  declare narrow: boolean;
   declare states: States;
   declare quantities: Partial<Record<StateLayer, string>>;
   declare titles: Record<string, Record<Locale, string>>;
-  declare hour: number;
+  /** The hour shown; null until the run says where to open. */
+  declare hour: number | null;
   declare mode: Mode;
   declare tab: Tab;
   declare page: WorkPage | null;
@@ -101,6 +109,8 @@ export class LingjingConsole extends LitElement {
   private heartbeat: number | undefined;
   private opener: HTMLElement | null = null;
   private first: number | null = null;
+  private readonly column = window.matchMedia(NARROW);
+  private readonly reflow = () => (this.narrow = this.column.matches);
   private readonly keys = (event: KeyboardEvent) => this.onKey(event);
 
   constructor() {
@@ -110,11 +120,13 @@ export class LingjingConsole extends LitElement {
     this.district = null;
     this.runs = [];
     this.run = null;
-    this.layers = {};
+    this.addresses = {};
+    this.features = {};
+    this.narrow = this.column.matches;
     this.states = {};
     this.quantities = {};
     this.titles = {};
-    this.hour = 0;
+    this.hour = null;
     this.mode = "probability";
     this.tab = "work";
     this.page = null;
@@ -140,6 +152,7 @@ export class LingjingConsole extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     document.addEventListener("keydown", this.keys);
+    this.column.addEventListener("change", this.reflow);
     this.heartbeat = window.setInterval(() => void this.guarded(async () => void (await api.health())), HEARTBEAT_MS);
     this.dress();
     void this.start();
@@ -148,6 +161,7 @@ export class LingjingConsole extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener("keydown", this.keys);
+    this.column.removeEventListener("change", this.reflow);
     window.clearInterval(this.heartbeat);
   }
 
@@ -224,35 +238,65 @@ export class LingjingConsole extends LitElement {
   }
 
   private async choosePlace(district: District, runName = ""): Promise<void> {
-    this.district = district;
     this.card = null;
-    this.layers = {};
     this.states = {};
     this.page = null;
     this.marked = [];
     this.run = null;
-    this.dress();
-    const layers = await Promise.all(LAYERS.map((layer) => api.layer(district.name, layer)));
-    this.layers = Object.fromEntries(LAYERS.map((layer, at) => [layer, layers[at]]));
+    this.show(district);
     const here = this.runs.filter((run) => run.district === district.name);
     const head = here.find((run) => run.run === runName) ?? here[0];
-    if (head) await this.chooseRun(head.run);
+    await Promise.all([this.readNames(district), head ? this.chooseRun(head.run) : undefined]);
+  }
+
+  /** Put a district on the map, which reads the layers by itself, off the page's thread. */
+  private show(district: District): void {
+    this.district = district;
+    this.addresses = Object.fromEntries(LAYERS.map((layer) => [layer, api.layerAddress(district, layer)]));
+    this.features = {};
+    this.dress();
+    if (this.tab === "objects") void this.readTable();
+  }
+
+  private async readNames(district: District): Promise<void> {
+    const names: Record<string, string> = {};
+    for (const { properties } of (await api.layer(district, "sub-districts")).features) {
+      const { name, name_en } = (properties ?? {}) as { name?: string; name_en?: string };
+      if (name && name_en) names[name] = name_en;
+    }
+    setEnglishNames(names);
+    if (this.language === "en") this.requestUpdate();
+  }
+
+  /** The features behind the table, read once somebody looks at it. */
+  private async readTable(): Promise<void> {
+    const district = this.district;
+    if (!district || this.features.roads) return;
+    await this.guarded(async () => {
+      const [roads, buildings] = await Promise.all([api.layer(district, "roads"), api.layer(district, "buildings")]);
+      if (this.district === district) this.features = { roads, buildings };
+    });
   }
 
   private async chooseRun(name: string): Promise<void> {
+    this.filters = NO_FILTERS;
+    await Promise.all([this.readRun(name), this.readWork(name)]);
+  }
+
+  private async readWork(name: string): Promise<void> {
+    const page = await api.work(name, { offset: 0, limit: PAGE_SIZE });
+    this.page = page;
+    this.marked = page.rows;
+  }
+
+  private async readRun(name: string): Promise<void> {
     const run = await api.run(name);
     setZone(run.zone);
     this.run = run;
-    this.hour = Math.min(this.hour, run.hours);
-    this.filters = NO_FILTERS;
+    if (this.hour !== null) this.hour = Math.min(this.hour, run.hours);
     this.quantities = { roads: run.quantities.roads[0] ?? "", buildings: run.quantities.buildings[0] ?? "" };
-    const [page, marked] = await Promise.all([
-      api.work(name, { offset: 0, limit: PAGE_SIZE }),
-      api.work(name, { offset: 0, limit: MARKED_WORK }),
-      this.loadStates(),
-    ]);
-    this.page = page;
-    this.marked = marked.rows;
+    await this.loadStates();
+    this.hour ??= openingHour(Object.values(this.states), Date.parse(run.start), run.hours, Date.now());
   }
 
   private async loadStates(): Promise<void> {
@@ -265,7 +309,17 @@ export class LingjingConsole extends LitElement {
         if (quantity) states[layer] = unpack(await api.state(run.run, layer, quantity));
       }),
     );
+    await this.followImport(Object.values(states));
     this.states = states;
+  }
+
+  /** Read the layers anew where the district was imported again after the page was opened. */
+  private async followImport(states: readonly LayerState[]): Promise<void> {
+    const district = this.district;
+    if (!district || states.every((state) => state.version === district.data_version)) return;
+    this.districts = (await api.districts()).districts;
+    const now = this.districts.find((item) => item.name === district.name);
+    if (now) this.show(now);
   }
 
   private async open(what: OpenObject): Promise<void> {
@@ -282,7 +336,7 @@ export class LingjingConsole extends LitElement {
       const panel = this.querySelector<HTMLElement>(".panel");
       panel?.scrollTo({ top: 0 });
       const title = this.querySelector<HTMLElement>("#card-title");
-      title?.focus({ preventScroll: window.innerWidth > 860 });
+      title?.focus({ preventScroll: !this.narrow });
     });
   }
 
@@ -308,10 +362,15 @@ export class LingjingConsole extends LitElement {
     const target = event.target as HTMLElement;
     const busy = target.closest("input, select, textarea, [role=tab], .maplibregl-canvas");
     if (busy || event.ctrlKey || event.altKey || event.metaKey || !this.run) return;
-    if (event.key === "ArrowRight") this.setHour(this.hour + 1);
-    else if (event.key === "ArrowLeft") this.setHour(this.hour - 1);
+    if (event.key === "ArrowRight") this.setHour(this.at + 1);
+    else if (event.key === "ArrowLeft") this.setHour(this.at - 1);
     else return;
     event.preventDefault();
+  }
+
+  /** The hour shown, from the start of the run. */
+  private get at(): number {
+    return this.hour ?? 0;
   }
 
   private setHour(hour: number): void {
@@ -363,51 +422,22 @@ export class LingjingConsole extends LitElement {
   }
 
   private header() {
-    const { district, run } = this;
-    const here = this.runs.filter((item) => item.district === district?.name);
-    return html`
-      <header class="head">
-        <div class="brand"><img src="/icon.svg" alt="" width="36" height="36" /><h1>${t("page.title")}</h1></div>
-        <div class="choices">
-          ${this.districts && this.districts.length > 0
-            ? html`<label>${t("head.district")}
-                <select id="district" @change=${(event: Event) => this.onDistrict(event)}>
-                  ${this.districts.map((item) => html`<option value=${item.name} ?selected=${item.name === district?.name}>${of(item.title)}</option>`)}
-                </select></label>`
-            : nothing}
-          ${here.length > 0
-            ? html`<label>${t("head.run")}
-                <select id="run" @change=${(event: Event) => this.onRun(event)}>
-                  ${here.map((item) => html`<option value=${item.run} ?selected=${item.run === run?.run}>${of(item.scenario_title)} · ${date(item.start)} · ${t("head.hours", { n: item.hours })}</option>`)}
-                </select></label>`
-            : nothing}
-        </div>
-        <div class="labels">
-          ${run
-            ? run.labels.map((label) => html`<span class="tag">${of(label)}</span>`)
-            : district?.synthetic
-              ? html`<span class="tag">${t("label.syntheticDistrict")}</span>`
-              : nothing}
-          ${district ? html`<span class="ages">${t("head.age", { data: age(district.updated_at), run: run ? age(run.written_at) : t("value.none") })}</span>` : nothing}
-        </div>
-        <div class="switches">
-          <button type="button" id="language" lang=${this.language === "en" ? "zh-CN" : "en"} @click=${() => this.prefer({ language: this.language === "en" ? "zh-CN" : "en" })}>${this.language === "en" ? "中文" : "English"}</button>
-          <button type="button" id="elder" aria-pressed=${this.elder} @click=${() => this.prefer({ elder: !this.elder })}>${t("head.elder")}</button>
-          <button type="button" id="theme" aria-pressed=${this.theme === "night"} @click=${() => this.prefer({ theme: this.theme === "night" ? "day" : "night" })}>${t("head.night")}</button>
-        </div>
-      </header>
-    `;
+    return html`<lingjing-head .districts=${this.districts ?? []} .district=${this.district} .runs=${this.runs} .run=${this.run}
+      .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow}
+      @district-chosen=${(event: CustomEvent<string>) => this.onDistrict(event.detail)}
+      @run-chosen=${(event: CustomEvent<string>) => this.onRun(event.detail)}
+      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>`;
   }
 
-  private onDistrict(event: Event): void {
-    const name = (event.target as HTMLSelectElement).value;
+  private onDistrict(name: string): void {
     const district = this.districts?.find((item) => item.name === name);
     if (district) void this.guarded(() => this.choosePlace(district));
   }
 
-  private onRun(event: Event): void {
+  private onRun(name: string): void {
     this.card = null;
-    void this.guarded(() => this.chooseRun((event.target as HTMLSelectElement).value));
+    this.hour = null;
+    void this.guarded(() => this.chooseRun(name));
   }
 
   private notices() {
@@ -437,14 +467,14 @@ export class LingjingConsole extends LitElement {
         @close-object=${() => this.close()}
         @view-changed=${(event: CustomEvent<{ zoom: number; bounds: number[] }>) => void this.view(event.detail)}>
         <section class="map-side" aria-label=${t("map.title")}>
-          <lingjing-map .layers=${this.layers} .states=${this.states} .hour=${this.hour} .mode=${this.mode}
+          <lingjing-map .addresses=${this.addresses} .states=${this.states} .hour=${this.at} .mode=${this.mode}
             .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${this.district.bounds}
             .work=${this.marked} .card=${this.card}
             .assets=${this.assets} .assetState=${this.assetState}></lingjing-map>
           ${this.run ? this.mapTools() : nothing}
         </section>
         ${this.run
-          ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(this.run.start)} .hours=${this.run.hours} .hour=${this.hour}
+          ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(this.run.start)} .hours=${this.run.hours} .hour=${this.at}
               .first=${this.first} .language=${this.language} .counts=${this.counts()}
               @hour-chosen=${(event: CustomEvent<number>) => this.setHour(event.detail)}></lingjing-time-bar>`
           : nothing}
@@ -457,8 +487,8 @@ export class LingjingConsole extends LitElement {
     const { roads, buildings } = this.states;
     return t("time.counts", {
       likely: percent(LIKELY),
-      roads: roads ? countAt(roads, this.hour, LIKELY) : 0,
-      buildings: buildings ? countAt(buildings, this.hour, LIKELY) : 0,
+      roads: roads ? countAt(roads, this.at, LIKELY) : 0,
+      buildings: buildings ? countAt(buildings, this.at, LIKELY) : 0,
     });
   }
 
@@ -470,7 +500,7 @@ export class LingjingConsole extends LitElement {
             (mode) => html`<label><input type="radio" name="mode" value=${mode} .checked=${this.mode === mode} @change=${() => (this.mode = mode)} /><span>${t(`mode.${mode}`)}</span></label>`,
           )}
         </fieldset>
-        <details class="legend-fold" ?open=${window.innerWidth > 860 && !this.elder}>
+        <details class="legend-fold" ?open=${!this.narrow && !this.elder}>
           <summary>${t("legend.title")}</summary>
           ${(["roads", "buildings"] as const).map((layer) => this.quantityChoice(layer))}
           <lingjing-legend .mode=${this.mode} .theme=${this.theme} .language=${this.language}></lingjing-legend>
@@ -502,16 +532,21 @@ export class LingjingConsole extends LitElement {
     }
     return html`
       ${this.card
-        ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.hour} .start=${Date.parse(this.run.start)}
+        ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.at} .start=${Date.parse(this.run.start)}
             .language=${this.language} .theme=${this.theme} .scale=${this.elder ? 1.5 : 1}></lingjing-card>`
         : nothing}
       <div class="tabs-and-lists" ?hidden=${this.card !== null}>
         <div role="tablist" class="tabs" aria-label=${t("panel.label")}>
-          ${TABS.map((tab) => html`<button type="button" role="tab" id="tab-${tab}" aria-controls="tabpanel" aria-selected=${this.tab === tab} tabindex=${this.tab === tab ? 0 : -1} @click=${() => (this.tab = tab)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(`tab.${tab}`)}</button>`)}
+          ${TABS.map((tab) => html`<button type="button" role="tab" id="tab-${tab}" aria-controls="tabpanel" aria-selected=${this.tab === tab} tabindex=${this.tab === tab ? 0 : -1} @click=${() => this.chooseTab(tab)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(`tab.${tab}`)}</button>`)}
         </div>
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
+  }
+
+  private chooseTab(tab: Tab): void {
+    this.tab = tab;
+    if (tab === "objects") void this.readTable();
   }
 
   private onTabKey(event: KeyboardEvent): void {
@@ -519,17 +554,17 @@ export class LingjingConsole extends LitElement {
     if (step === 0) return;
     event.preventDefault();
     const at = (TABS.indexOf(this.tab) + step + TABS.length) % TABS.length;
-    this.tab = TABS[at] ?? "work";
+    this.chooseTab(TABS[at] ?? "work");
     void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#tab-${this.tab}`)?.focus());
   }
 
   private tabContent() {
     if (this.tab === "work") {
-      return html`<lingjing-work-list .page=${this.page} .filters=${this.filters} .language=${this.language} .chosen=${this.job}
+      return html`<lingjing-work-list .page=${this.page} .filters=${this.filters} .language=${this.language} .chosen=${this.job} .folded=${this.narrow}
         @filters-changed=${(event: CustomEvent<Filters>) => void this.filter(event.detail)}></lingjing-work-list>`;
     }
     if (this.tab === "objects") {
-      return html`<lingjing-object-table .layers=${this.layers} .states=${this.states} .hour=${this.hour} .language=${this.language}></lingjing-object-table>`;
+      return html`<lingjing-object-table .layers=${this.features} .states=${this.states} .hour=${this.at} .language=${this.language}></lingjing-object-table>`;
     }
     return html`<lingjing-run-facts .run=${this.run} .district=${this.district} .language=${this.language}></lingjing-run-facts>`;
   }

@@ -3,7 +3,7 @@
 import { html, LitElement, nothing } from "lit";
 import "./chart";
 import type { Card, CardAttribute, CardOutcome, Locale, Provenance, WorkRow } from "./api";
-import { choice, clock, date, minutes, number, of, percent, t } from "./text";
+import { choice, clock, date, minutes, named, number, of, percent, t } from "./text";
 import { amount, meter } from "./work-list";
 
 export class LingjingCard extends LitElement {
@@ -50,14 +50,15 @@ export class LingjingCard extends LitElement {
     return html`
       <article class="card" aria-labelledby="card-title">
         <header class="card-head">
+          <h2 id="card-title" tabindex="-1">${of(card.title)}</h2>
           <button type="button" class="back" @click=${() => this.dispatchEvent(new CustomEvent("close-object", { bubbles: true }))}>
             <span aria-hidden="true">←</span> ${t("card.back")}
           </button>
-          <h2 id="card-title" tabindex="-1">${of(card.title)}</h2>
           <p class="muted">${of(card.kind_title)}${card.synthetic ? html` · <span class="tag">${t("label.synthetic")}</span>` : nothing}</p>
         </header>
-        ${jobs.map((job) => this.reason(job))}
-        ${this.outcomes(card)} ${this.charts(card)} ${this.parts(card)} ${this.origins(card)} ${this.relations(card)}
+        ${jobs.slice(0, 1).map((job) => this.reason(job))} ${this.charts(card)}
+        ${jobs.slice(0, 1).map((job) => this.facts(job))}
+        ${jobs.slice(1).map((job) => html`${this.reason(job)} ${this.facts(job)}`)} ${this.outcomes(card)} ${this.parts(card)} ${this.origins(card)} ${this.relations(card)}
         <p class="muted identifier">${card.id}</p>
       </article>
     `;
@@ -69,6 +70,12 @@ export class LingjingCard extends LitElement {
         <h3><span class="rank" aria-label=${t("work.rank", { n: job.rank })}>${job.rank}</span> ${of(job.title)}</h3>
         <p class="why"><strong>${t("card.why")}</strong> ${of(job.reason)}</p>
         <p class="why muted">${of(job.ranking_reason)}</p>
+      </section>
+    `;
+  }
+
+  private facts(job: WorkRow) {
+    return html`
         <dl class="facts">
           <div><dt>${t("work.action")}</dt><dd>${of(job.action_title)}</dd></div>
           <div><dt>${t("card.chance")}</dt><dd>${percent(job.probability)}</dd></div>
@@ -80,7 +87,6 @@ export class LingjingCard extends LitElement {
           <div><dt>${t("card.failures")}</dt><dd>${number(job.expected_failures)}</dd></div>
           <div><dt>${t("card.score")}</dt><dd>${number(job.score, 2)}</dd></div>
         </dl>
-      </section>
     `;
   }
 
@@ -120,13 +126,13 @@ export class LingjingCard extends LitElement {
     if (!chosen) return nothing;
     return html`
       <section class="charts">
-        <h3>${t("card.course")}</h3>
+        <div class="charts-head"><h3>${t("card.course")}</h3>
+          <label><span class="visually-hidden">${t("card.quantity")}</span>
+            <select name="quantity" @change=${(event: Event) => (this.quantity = (event.target as HTMLSelectElement).value)}>
+              ${card.series.map((row) => html`<option value=${row.quantity} ?selected=${row === chosen}>${of(row.title)}</option>`)}
+            </select>
+          </label></div>
         ${card.series_of ? html`<p class="muted">${t("card.courseOf", { name: of(card.series_of.title) })}</p>` : nothing}
-        <label>${t("card.quantity")}
-          <select name="quantity" @change=${(event: Event) => (this.quantity = (event.target as HTMLSelectElement).value)}>
-            ${card.series.map((row) => html`<option value=${row.quantity} ?selected=${row === chosen}>${of(row.title)}</option>`)}
-          </select>
-        </label>
         <lingjing-chart .series=${chosen} .start=${this.start} .hour=${this.hour} .language=${this.language} .theme=${this.theme} .scale=${this.scale}></lingjing-chart>
       </section>
     `;
@@ -165,7 +171,7 @@ export class LingjingCard extends LitElement {
       const text = row.name === "construction_year" ? String(row.value) : number(row.value, 3);
       return row.unit ? `${text} ${row.unit}` : text;
     }
-    return row.type === "choice" ? choice(row.name, row.value) : row.value;
+    return row.type === "choice" ? choice(row.name, row.value) : named(row.value);
   }
 
   private provenance(from: Provenance) {
@@ -186,7 +192,7 @@ export class LingjingCard extends LitElement {
       <section>
         <h3>${t("card.relations")}</h3>
         <ul class="parts">
-          ${rows.map(([, named]) => html`<li><button type="button" class="part" @click=${open(named.id)}>${of(named.title)}</button></li>`)}
+          ${rows.map(([, other]) => html`<li><button type="button" class="part" @click=${open(other.id)}>${of(other.title)}</button></li>`)}
         </ul>
       </section>
     `;

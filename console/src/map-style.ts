@@ -53,8 +53,8 @@ function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
     1,
   ];
   const boost: ExpressionSpecification = ["case", strong(mode), 1.6, marked(mode), 1.25, 1];
-  const at = (width: number): ExpressionSpecification => ["+", ["*", width, rank, boost], extra];
-  return ["interpolate", ["exponential", 1.5], ["zoom"], 10, at(0.5), 13, at(1.3), 16, at(4), 19, at(16)];
+  const at = (width: number, part: number): ExpressionSpecification => ["+", ["*", width, rank, boost], extra * part];
+  return ["interpolate", ["exponential", 1.5], ["zoom"], 10, at(0.5, 0.2), 13, at(1.3, 0.5), 16, at(4, 1), 19, at(16, 1)];
 }
 
 const empty = { type: "FeatureCollection" as const, features: [] };
@@ -115,7 +115,8 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
         id: "sub-district-line",
         type: "line",
         source: "sub-districts",
-        paint: { "line-color": base.outline, "line-width": 1.6, "line-dasharray": [4, 2] },
+        layout: { "line-join": "round" },
+        paint: { "line-color": base.outline, "line-width": ["interpolate", ["linear"], ["zoom"], 11, 1.2, 15, 2.4], "line-opacity": 0.8 },
       },
       {
         id: "assets",
@@ -123,10 +124,10 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
         source: "assets",
         minzoom: 16,
         paint: {
-          "circle-radius": ["interpolate", ["linear"], ["zoom"], 16, 3, 19, 7],
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 16, ["case", marked(mode), 4, 2], 19, ["case", marked(mode), 8, 5]],
           "circle-color": valueColour(mode, theme, base.building),
-          "circle-stroke-color": base.label,
-          "circle-stroke-width": 1,
+          "circle-stroke-color": ["case", marked(mode), base.label, base.outline],
+          "circle-stroke-width": ["case", marked(mode), 1.2, 0.6],
         },
       },
       { id: "selected-fill", type: "fill", source: "selected", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": base.selected, "fill-opacity": 0.18 } },
@@ -173,20 +174,33 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
         id: "sub-district-names",
         type: "symbol",
         source: "sub-districts",
-        layout: { ...label(15), "text-field": nameOf(locale), "text-max-width": 8, "symbol-z-order": "source" },
+        maxzoom: 14, // nearer, each tile would repeat the name
+        layout: {
+          ...label(15),
+          "text-field": nameOf(locale),
+          "text-max-width": 12,
+          "text-variable-anchor": ["center", "top", "bottom", "left", "right"],
+          "text-radial-offset": 1.1,
+          "text-padding": 1,
+        },
         paint: { ...halo, "text-halo-width": 2.4 },
       },
       {
+        // Placed first, so that the names of places make room for the ranks.
         id: "work",
-        type: "circle",
-        source: "work",
-        paint: { "circle-radius": 11 * scale, "circle-color": base.halo, "circle-stroke-color": base.label, "circle-stroke-width": 2 },
-      },
-      {
-        id: "work-rank",
         type: "symbol",
         source: "work",
-        layout: { ...label(12), "text-field": ["to-string", ["get", "rank"]], "text-allow-overlap": true, "text-ignore-placement": true },
+        // The whole district has room for the first ten only.
+        filter: ["<=", ["get", "rank"], ["step", ["zoom"], 10, 13, 20]],
+        layout: {
+          ...label(12),
+          "icon-image": "work-disc",
+          "icon-size": scale,
+          "icon-allow-overlap": true,
+          "text-field": ["to-string", ["get", "rank"]],
+          "text-allow-overlap": true,
+          "symbol-z-order": "source",
+        },
         paint: { "text-color": base.label },
       },
     ],
@@ -201,6 +215,23 @@ const FACILITY_SIGNS: Record<string, [string, string]> = {
   school: ["学", "S"],
   shelter: ["助", "R"],
 };
+
+/** The disc under a rank. */
+export function workDisc(theme: Theme): ImageData | undefined {
+  const size = 48;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = size;
+  const pen = canvas.getContext("2d");
+  if (!pen) return undefined;
+  pen.fillStyle = BASE[theme].halo;
+  pen.strokeStyle = BASE[theme].label;
+  pen.lineWidth = 4;
+  pen.beginPath();
+  pen.arc(size / 2, size / 2, size / 2 - 3, 0, 2 * Math.PI);
+  pen.fill();
+  pen.stroke();
+  return pen.getImageData(0, 0, size, size);
+}
 
 /** Symbols of the facilities, drawn here so that nothing has to be fetched. */
 export function facilityImages(theme: Theme, locale: Locale): Map<string, ImageData> {

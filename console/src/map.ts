@@ -13,13 +13,14 @@ import {
 } from "maplibre-gl";
 import type { Card, LayerName, Locale, StateLayer, WorkRow } from "./api";
 import type { Mode, Theme } from "./colours";
-import { buildStyle, facilityImages } from "./map-style";
-import { onsetValues, valuesAt, type LayerState } from "./state";
+import { buildStyle, facilityImages, workDisc } from "./map-style";
+import { NO_ONSET, onsetValues, valuesAt, type LayerState } from "./state";
 import { t } from "./text";
 
 setWorkerUrl(workerAddress);
 
-export type Layers = Partial<Record<LayerName, GeoJSON.FeatureCollection>>;
+export type Addresses = Partial<Record<LayerName, string>>;
+export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
 /** Chance below which an onset is not worth a colour. */
@@ -29,7 +30,7 @@ const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: 
 
 export class LingjingMap extends LitElement {
   static override properties = {
-    layers: { attribute: false },
+    addresses: { attribute: false },
     states: { attribute: false },
     hour: { type: Number },
     mode: { type: String },
@@ -43,7 +44,8 @@ export class LingjingMap extends LitElement {
     assetState: { attribute: false },
   };
 
-  declare layers: Layers;
+  /** Where the layers lie; the map's worker reads them, so that the page stays free. */
+  declare addresses: Addresses;
   declare states: States;
   declare hour: number;
   declare mode: Mode;
@@ -65,7 +67,7 @@ export class LingjingMap extends LitElement {
 
   constructor() {
     super();
-    this.layers = {};
+    this.addresses = {};
     this.states = {};
     this.hour = 0;
     this.mode = "probability";
@@ -100,7 +102,7 @@ export class LingjingMap extends LitElement {
       touchPitch: false,
       maxZoom: 20,
       fadeDuration: 0,
-      canvasContextAttributes: { preserveDrawingBuffer: true, antialias: true },
+      canvasContextAttributes: { preserveDrawingBuffer: true, antialias: false },
       locale: this.controlWords(),
     });
     this.map = map;
@@ -144,10 +146,10 @@ export class LingjingMap extends LitElement {
       this.nameCanvas();
       return;
     }
-    if (changed.has("layers")) this.fillLayers();
-    if (changed.has("layers") || changed.has("states")) this.shown = {};
+    if (changed.has("addresses")) this.fillLayers();
+    if (changed.has("addresses") || changed.has("states")) this.shown = {};
     if (changed.has("assets")) this.fillAssets();
-    if (["layers", "states", "hour", "assets"].some((name) => changed.has(name))) this.paint();
+    if (["addresses", "states", "hour", "assets"].some((name) => changed.has(name))) this.paint();
     if (changed.has("work")) this.fillWork();
     if (changed.has("card")) this.fillSelected();
     if (changed.has("bounds")) this.fit();
@@ -164,7 +166,8 @@ export class LingjingMap extends LitElement {
     if (!map) return;
     this.moved = true;
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    map.easeTo({ center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still ? 0 : 600 });
+    const offset: [number, number] = [this.legendWidth() / -2, 0];
+    map.easeTo({ offset, center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still ? 0 : 600 });
   }
 
   private controlWords(): Record<string, string> {
@@ -181,15 +184,20 @@ export class LingjingMap extends LitElement {
     this.querySelector(".maplibregl-ctrl-zoom-out")?.setAttribute("aria-label", t("map.zoomOut"));
   }
 
+  /** What the legend covers at the right edge of a wide map. */
+  private legendWidth(): number {
+    return this.clientWidth > 800 && this.scale === 1 ? 284 : 0;
+  }
+
   private fit(): void {
     if (!this.bounds || !this.map) return;
     this.moved = false;
-    // The legend lies over the right edge of a wide map.
-    const right = this.clientWidth > 800 ? 300 : 16;
-    this.map.fitBounds(this.bounds, { padding: { top: 24, left: 56, bottom: 24, right }, duration: 0 });
+    const right = this.legendWidth() + 16;
+    const [top, left] = this.clientWidth > 560 ? [24, 56] : [64, 16];
+    this.map.fitBounds(this.bounds, { padding: { top, left, bottom: 24, right }, duration: 0 });
   }
 
-  private set(source: string, data: GeoJSON.FeatureCollection): void {
+  private set(source: string, data: GeoJSON.FeatureCollection | string): void {
     this.map?.getSource<GeoJSONSource>(source)?.setData(data);
   }
 
@@ -200,6 +208,9 @@ export class LingjingMap extends LitElement {
       if (map.hasImage(name)) map.removeImage(name);
       map.addImage(name, image, { pixelRatio: 1.6 });
     }
+    const disc = workDisc(this.theme);
+    if (map.hasImage("work-disc")) map.removeImage("work-disc");
+    if (disc) map.addImage("work-disc", disc, { pixelRatio: 2 });
     this.ready = true;
     this.shown = {};
     this.nameCanvas();
@@ -214,7 +225,7 @@ export class LingjingMap extends LitElement {
   private fillLayers(): void {
     for (const name of ["sub-districts", "roads", "buildings", "facilities"] as const) {
       this.map?.removeFeatureState({ source: name });
-      this.set(name, this.layers[name] ?? EMPTY);
+      this.set(name, this.addresses[name] ?? EMPTY);
     }
   }
 
@@ -251,9 +262,7 @@ export class LingjingMap extends LitElement {
     if (!map) return;
     for (const layer of ["roads", "buildings", "assets"] as const) {
       const state = layer === "assets" ? this.assetState : this.states[layer];
-      const drawn = layer === "assets" ? this.assets : this.layers[layer];
-      const features = drawn?.features.length ?? 0;
-      if (!state || state.features !== features) {
+      if (!state) {
         map.removeFeatureState({ source: layer });
         delete this.shown[layer];
         continue;
@@ -261,8 +270,9 @@ export class LingjingMap extends LitElement {
       const values =
         this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY);
       const before = this.shown[layer];
+      const plain = this.mode === "probability" ? 0 : NO_ONSET; // drawn like a feature without state
       for (let id = 0; id < values.length; id++) {
-        if (before && before[id] === values[id]) continue;
+        if (values[id] === (before ? before[id] : plain)) continue;
         map.setFeatureState({ source: layer, id }, { v: values[id] });
       }
       this.shown[layer] = values;

@@ -12,7 +12,8 @@ export interface Settings {
 export interface SharedPlace {
   district: string;
   run: string;
-  hour: number;
+  /** null where the address names none. */
+  hour: number | null;
   mode: Mode;
   object: string;
 }
@@ -58,11 +59,11 @@ export function keepSettings(chosen: Partial<Settings>): void {
 
 export function parsePlace(hash: string): SharedPlace {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
-  const hour = Number(asked.get("hour") ?? 0);
+  const hour = Number(asked.get("hour") ?? Number.NaN);
   return {
     district: asked.get("district") ?? "",
     run: asked.get("run") ?? "",
-    hour: Number.isInteger(hour) && hour >= 0 ? hour : 0,
+    hour: Number.isInteger(hour) && hour >= 0 ? hour : null,
     mode: asked.get("mode") === "onset" ? "onset" : "probability",
     object: asked.get("object") ?? "",
   };
@@ -71,7 +72,7 @@ export function parsePlace(hash: string): SharedPlace {
 export function formatPlace(place: SharedPlace): string {
   const said = new URLSearchParams();
   for (const [name, value] of Object.entries(place)) {
-    if (value !== "" && value !== 0 && value !== "probability") said.set(name, String(value));
+    if (value !== "" && value !== null && value !== "probability") said.set(name, String(value));
   }
   return `#${said}`;
 }

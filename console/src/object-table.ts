@@ -2,9 +2,9 @@
 
 import { html, LitElement, nothing } from "lit";
 import type { Locale, StateLayer } from "./api";
-import type { Layers, States } from "./map";
+import type { Features, States } from "./map";
 import { valuesAt } from "./state";
-import { choice, clock, t } from "./text";
+import { choice, clock, named, t } from "./text";
 import { meter } from "./work-list";
 
 const SIZE = 20;
@@ -19,7 +19,7 @@ export class LingjingObjectTable extends LitElement {
     at: { state: true },
   };
 
-  declare layers: Layers;
+  declare layers: Features;
   declare states: States;
   declare hour: number;
   declare language: Locale;
@@ -41,7 +41,8 @@ export class LingjingObjectTable extends LitElement {
   }
 
   override render() {
-    const features = this.layers[this.layer]?.features ?? [];
+    const features = this.layers[this.layer]?.features;
+    if (!features) return html`<p class="muted">${t("state.loading")}</p>`;
     const state = this.states[this.layer];
     const order = this.order(features.length);
     const last = Math.max(1, Math.ceil(order.length / SIZE));
@@ -104,7 +105,7 @@ export class LingjingObjectTable extends LitElement {
 
   private name(properties: Record<string, unknown>): string {
     const name = (this.language === "en" && properties["name_en"]) || properties["name"] || properties["address"];
-    if (typeof name === "string") return name;
+    if (typeof name === "string") return named(name);
     const id = String(properties["id"] ?? "").split(":").at(-1) ?? "";
     const use = properties["use"] ?? properties["road_class"];
     const attribute = this.layer === "roads" ? "road_class" : "use";

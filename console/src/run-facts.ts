@@ -1,8 +1,15 @@
 /** What the run is: inputs, summary in words, sources with their licences, files to take away. */
 
 import { html, LitElement, nothing } from "lit";
-import { api, type District, type Locale, type RunDetail } from "./api";
-import { clock, date, number, of, t } from "./text";
+import { api, type District, type Locale, type RunDetail, type Source } from "./api";
+import { clock, date, named, number, of, t } from "./text";
+
+/** Whom to credit and under which licence; what is made up here, or says nothing, has neither. */
+function creditOf(source: Source): string {
+  const silent = source.licence === "unstated";
+  const licence = silent ? (source.attribution && !source.synthetic ? t("run.noLicence") : "") : source.licence;
+  return [source.attribution, licence].filter(Boolean).join(" · ");
+}
 
 export class LingjingRunFacts extends LitElement {
   static override properties = {
@@ -32,7 +39,7 @@ export class LingjingRunFacts extends LitElement {
     const words = run.texts[this.language];
     return html`
       <h2>${of(run.scenario_title)}</h2>
-      ${words.map((text) => html`<p>${text}</p>`)}
+      ${words.map((text) => html`<p>${named(text)}</p>`)}
       <dl class="facts">
         <div><dt>${t("run.window")}</dt><dd>${clock(run.start)} · ${t("head.hours", { n: run.hours })}</dd></div>
         <div><dt>${t("run.members")}</dt><dd>${number(run.members, 0)}</dd></div>
@@ -43,7 +50,7 @@ export class LingjingRunFacts extends LitElement {
       </dl>
       <h3>${t("run.sources")}</h3>
       <ul class="plain">
-        ${district.sources.map((source) => html`<li><strong>${source.name}</strong> ${source.attribution} · ${source.licence}${source.synthetic ? html` <span class="tag">${t("label.synthetic")}</span>` : nothing}</li>`)}
+        ${district.sources.map((source) => html`<li><strong>${source.name}</strong> ${creditOf(source)}${source.synthetic ? html` <span class="tag">${t("label.synthetic")}</span>` : nothing}</li>`)}
       </ul>
       <h3>${t("run.files")}</h3>
       <ul class="plain">

@@ -7,6 +7,8 @@ export interface LayerState {
   start: number;
   hours: number;
   features: number;
+  /** Version of the district's data whose rows the arrays follow. */
+  version: string;
   /** [features × (hours + 1)], 0 to 255. */
   hourly: Uint8Array;
   probability: Float32Array;
@@ -33,6 +35,7 @@ export function unpack(content: StateContent): LayerState {
     start: Date.parse(content.start),
     hours: content.hours,
     features: content.features,
+    version: content.data_version,
     hourly: bytesOf(content.hourly),
     probability: floatsOf(content.probability),
     onset: floatsOf(content.onset_p50_hours),
@@ -62,6 +65,7 @@ export function stateOfAssets(assets: GeoJSON.FeatureCollection, start: number, 
     start,
     hours,
     features,
+    version: "",
     hourly: new Uint8Array(features * (hours + 1)),
     probability: new Float32Array(features),
     onset: new Float32Array(features).fill(Number.NaN),
@@ -121,4 +125,28 @@ export function countAt(state: LayerState, hour: number, probability: number): n
   let count = 0;
   for (const value of valuesAt(state, hour)) if (value >= threshold) count++;
   return count;
+}
+
+/** The first of the hours at which most features of all states reach a probability; null where none does. */
+export function peakHour(states: readonly LayerState[], probability: number): number | null {
+  const threshold = Math.ceil(probability * 255);
+  const counts: number[] = [];
+  for (const state of states) {
+    const width = state.hours + 1;
+    for (let at = 0; at < state.hourly.length; at++) {
+      if ((state.hourly[at] ?? 0) >= threshold) counts[at % width] = (counts[at % width] ?? 0) + 1;
+    }
+  }
+  let peak: number | null = null;
+  counts.forEach((count, hour) => {
+    if (peak === null || count > (counts[peak] ?? 0)) peak = hour;
+  });
+  return peak;
+}
+
+/** Where a run opens: at the present hour where it is inside the window, else where most is likely. */
+export function openingHour(states: readonly LayerState[], start: number, hours: number, now: number): number {
+  const present = Math.floor((now - start) / 3_600_000);
+  if (present >= 0 && present <= hours) return present;
+  return peakHour(states, 0.5) ?? peakHour(states, 0.1) ?? 0;
 }

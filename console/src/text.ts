@@ -7,6 +7,7 @@ import type { Locale, Text } from "./api";
 export const CATALOGUES: Record<Locale, Record<string, string>> = { "zh-CN": zh, en };
 export const DEFAULT_ZONE = "Asia/Shanghai";
 
+let englishNames: [string, string][] = [];
 let current: Locale = "zh-CN";
 let clockZone = DEFAULT_ZONE;
 
@@ -43,8 +44,25 @@ export function hasText(key: string): boolean {
   return key in CATALOGUES[current];
 }
 
+/** Chinese names of places → their English ones, as the district's data give them. */
+export function setEnglishNames(names: Record<string, string>): void {
+  // The longest first, so that a name inside another is not taken for it.
+  englishNames = Object.entries(names).sort(([a], [b]) => b.length - a.length);
+}
+
+/** A text with the places in it named in the current language, where their names in it are known. */
+export function named(text: string): string {
+  if (current !== "en") return text;
+  return englishNames.reduce((sofar, [zh, en]) => sofar.replaceAll(zh, en), text);
+}
+
 export function of(text: Text | undefined | null): string {
-  return text ? text[current] || text["zh-CN"] || text.en : "";
+  return text ? named(text[current] || text["zh-CN"] || text.en) : "";
+}
+
+/** The head of a label, before its colon: what a badge says until it is opened. */
+export function headOf(label: string): string {
+  return label.split(/[：:]/, 1)[0] ?? label;
 }
 
 export function percent(value: number): string {

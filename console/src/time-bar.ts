@@ -50,9 +50,9 @@ export class LingjingTimeBar extends LitElement {
     return html`
       <section class="time-bar" aria-label=${t("time.label")}>
         <div class="time-buttons">
-          <button type="button" class="primary" id="play" aria-pressed=${this.playing} @click=${() => this.toggle()}>
+          <button type="button" class="primary" id="play" aria-label=${this.playing ? t("time.pause") : t("time.play")} aria-pressed=${this.playing} @click=${() => this.toggle()}>
             <span aria-hidden="true">${this.playing ? "❚❚" : "▶"}</span>
-            <span>${this.playing ? t("time.pause") : t("time.play")}</span>
+            <span class="play-word">${this.playing ? t("time.pause") : t("time.play")}</span>
           </button>
           <button type="button" id="step-back" ?disabled=${this.hour <= 0} aria-label=${t("time.back")} title=${t("time.back")} @click=${() => this.move(this.hour - 1)}>
             <span aria-hidden="true">−1 h</span>
@@ -65,7 +65,7 @@ export class LingjingTimeBar extends LitElement {
           </button>
         </div>
         <div class="time-slide">
-          <label for="hour" class="time-now"><strong>${now}</strong> <span class="muted">${zoneName()} · ${offset}</span></label>
+          <label for="hour" class="time-now"><strong>${now}</strong> <span class="muted">${zoneName()}<span class="time-offset"> · ${offset}</span></span></label>
           <input id="hour" type="range" min="0" max=${this.hours} step="1" .value=${String(this.hour)}
             aria-valuetext="${now} ${offset}"
             @input=${(event: Event) => this.move(Number((event.target as HTMLInputElement).value))} />

@@ -2,7 +2,7 @@
 
 import { html, LitElement, nothing } from "lit";
 import type { Facet, Locale, WorkPage, WorkRow } from "./api";
-import { choice, clock, minutes, number, of, percent, t } from "./text";
+import { choice, clock, minutes, named, number, of, percent, t } from "./text";
 
 export interface Filters {
   action: string;
@@ -20,12 +20,15 @@ export class LingjingWorkList extends LitElement {
     filters: { attribute: false },
     language: { type: String },
     chosen: { type: String },
+    folded: { type: Boolean },
   };
 
   declare page: WorkPage | null;
   declare filters: Filters;
   declare language: Locale;
   declare chosen: string;
+  /** Whether the filters start folded away, where there is little room. */
+  declare folded: boolean;
 
   constructor() {
     super();
@@ -33,6 +36,7 @@ export class LingjingWorkList extends LitElement {
     this.filters = NO_FILTERS;
     this.language = "zh-CN";
     this.chosen = "";
+    this.folded = false;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -42,12 +46,15 @@ export class LingjingWorkList extends LitElement {
   override render() {
     const page = this.page;
     if (!page) return html`<p class="muted">${t("state.loading")}</p>`;
-    return html`
+    const filters = html`
       <div class="filters">
         ${this.select("action", t("work.action"), page.facets.action, (facet) => of(facet.title) || facet.value)}
         ${this.select("owner", t("work.owner"), page.facets.owner, (facet) => choice("owner", facet.value))}
-        ${this.select("sub_district", t("work.street"), page.facets.sub_district, (facet) => facet.value || t("value.unknown"))}
+        ${this.select("sub_district", t("work.street"), page.facets.sub_district, (facet) => named(facet.value) || t("value.unknown"))}
       </div>
+    `;
+    return html`
+      ${this.folded ? html`<details class="filter-fold"><summary>${t("work.filter")}</summary>${filters}</details>` : filters}
       <p class="muted" aria-live="polite">${t("work.count", { n: page.total })}</p>
       ${page.total === 0 ? html`<p class="empty">${t("work.empty")}</p>` : nothing}
       <ol class="work-rows" start=${page.offset + 1}>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countAt, firstHourReaching, NO_ONSET, onsetValues, unpack, valuesAt } from "../src/state";
+import { countAt, firstHourReaching, NO_ONSET, onsetValues, openingHour, peakHour, unpack, valuesAt } from "../src/state";
 
 const pack = (values: ArrayLike<number>, floats = false) => {
   const bytes = floats ? new Uint8Array(Float32Array.from(values).buffer) : Uint8Array.from(values);
@@ -51,6 +51,23 @@ describe("a layer's state", () => {
   it("counts what is likely at an hour", () => {
     expect(countAt(unpack(content()), 1, 0.5)).toBe(1);
     expect(countAt(unpack(content()), 0, 0.5)).toBe(0);
+  });
+
+  it("finds the first hour of the most features", () => {
+    const roads = unpack(content({ hourly: pack([200, 200, 0, 0, 200, 200]) }));
+    expect(peakHour([roads], 0.5)).toBe(1);
+    expect(peakHour([roads, unpack(content())], 0.5)).toBe(1);
+    expect(peakHour([roads, unpack(content({ hourly: pack([0, 0, 255, 0, 0, 255]) }))], 0.5)).toBe(2);
+    expect(peakHour([unpack(content({ hourly: pack([0, 0, 0, 0, 0, 0]) }))], 0.5)).toBeNull();
+  });
+
+  it("opens at the present hour inside the window, else where most is likely", () => {
+    const state = unpack(content({ hourly: pack([0, 0, 30, 0, 0, 30]) }));
+    const start = state.start;
+    expect(openingHour([state], start, 2, start + 1.9 * 3_600_000)).toBe(1);
+    expect(openingHour([state], start, 2, start - 1)).toBe(2);
+    expect(openingHour([state], start, 2, start + 9 * 3_600_000)).toBe(2);
+    expect(openingHour([], start, 2, start - 1)).toBe(0);
   });
 
   it("refuses arrays that are shorter than they say", () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { formatPlace, parsePlace, preferredLanguage } from "../src/memory";
-import { age, CATALOGUES, clock, hourOfDay, percent, setLocale, setZone, t } from "../src/text";
+import { age, CATALOGUES, clock, headOf, hourOfDay, of, percent, setEnglishNames, setLocale, setZone, t } from "../src/text";
 
 afterEach(() => {
   setLocale("zh-CN");
@@ -71,15 +71,36 @@ describe("words for people", () => {
   });
 });
 
+describe("names of places", () => {
+  afterEach(() => setEnglishNames({}));
+
+  it("are English in English texts, the longer name before one inside it", () => {
+    setEnglishNames({ 长海: "Changhai", 长海路街道: "Changhailu" });
+    setLocale("en");
+    expect(of({ "zh-CN": "告知长海路街道", en: "Tell 长海路街道" })).toBe("Tell Changhailu");
+    setLocale("zh-CN");
+    expect(of({ "zh-CN": "告知长海路街道", en: "Tell 长海路街道" })).toBe("告知长海路街道");
+  });
+
+  it("leave out what follows a label's colon on a badge", () => {
+    expect(headOf("合成城区：本城区为程序生成")).toBe("合成城区");
+    expect(headOf("Synthetic district: made up")).toBe("Synthetic district");
+    expect(headOf("天气为历史重建")).toBe("天气为历史重建");
+  });
+});
+
 describe("a shared address", () => {
   it("comes back as it was", () => {
     const place = { district: "杨浦", run: "r-1", hour: 31, mode: "onset" as const, object: "urn:ngsi-ld:Building:x:1" };
     expect(parsePlace(formatPlace(place))).toEqual(place);
+    expect(parsePlace(formatPlace({ ...place, hour: 0 })).hour).toBe(0);
+    expect(parsePlace(formatPlace({ ...place, hour: null })).hour).toBeNull();
   });
 
   it("falls back where it is nonsense", () => {
-    expect(parsePlace("#hour=-3&mode=other")).toEqual({ district: "", run: "", hour: 0, mode: "probability", object: "" });
-    expect(parsePlace("#hour=1e999").hour).toBe(0);
+    expect(parsePlace("#hour=-3&mode=other")).toEqual({ district: "", run: "", hour: null, mode: "probability", object: "" });
+    expect(parsePlace("#hour=1e999").hour).toBeNull();
+    expect(parsePlace("#hour=0").hour).toBe(0);
   });
 
   it("takes the browser's language only where that is English", () => {

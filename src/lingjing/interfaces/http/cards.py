@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lingjing.interfaces.http.layers import rounded_geometries
-from lingjing.interfaces.http.runs import EVENT_ORDER, LEVELS, RunReader
+from lingjing.interfaces.http.runs import EVENT_ORDER, LEVELS, RunReader, job_content
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.entities import Entity
 from lingjing.vocabulary import (
@@ -167,7 +167,7 @@ def series_content(reader: RunReader, outcomes: list[dict[str, Any]]) -> list[di
         if series:
             event = row["probability"] is not None
             found.append({**quantity_content(row["quantity"]), "event": event, **series})
-    return sorted(found, key=lambda item: item["event"])
+    return sorted(found, key=lambda item: (item["event"], "temperature" not in item["quantity"]))
 
 
 def building_parts(shelf: Shelf, reader: RunReader, building: Entity) -> list[dict[str, Any]]:
@@ -204,4 +204,8 @@ def building_parts(shelf: Shelf, reader: RunReader, building: Entity) -> list[di
 def jobs_for(rows: list[dict[str, Any]], entity_id: str, parts: set[str]) -> list[dict[str, Any]]:
     """Work that goes to the object, or protects it or an asset in it."""
     ids = parts | {entity_id}
-    return [row for row in rows if row["target"] == entity_id or not ids.isdisjoint(row["assets"])]
+    return [
+        job_content(row)
+        for row in rows
+        if row["target"] == entity_id or not ids.isdisjoint(row["assets"])
+    ]

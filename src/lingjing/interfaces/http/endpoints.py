@@ -13,7 +13,7 @@ from lingjing.interfaces.http.answers import answer
 from lingjing.interfaces.http.cards import card_content
 from lingjing.interfaces.http.layers import entity_features
 from lingjing.interfaces.http.queries import box, facets, whole_number
-from lingjing.interfaces.http.runs import FILES
+from lingjing.interfaces.http.runs import FILES, job_content
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.vocabulary import LingjingError, kinds, parse_instant, quantities, units, words
 
@@ -137,7 +137,7 @@ def work(request: Request) -> Response:
     content: dict[str, Any] = {
         "total": len(chosen),
         "offset": offset,
-        "rows": chosen[offset : offset + limit],
+        "rows": [job_content(row) for row in chosen[offset : offset + limit]],
         "facets": facets(rows, titles),
     }
     return answer(content)

@@ -227,3 +227,12 @@ def work_row(cells: Mapping[str, Any]) -> dict[str, Any]:
     ):
         row[name] = {"zh-CN": cells[f"{column}_zh"], "en": cells[f"{column}_en"]}
     return row
+
+
+MOST_JOB_ASSETS = 20
+
+
+def job_content(row: dict[str, Any]) -> dict[str, Any]:
+    """A work row for an answer: a district-wide job has thousands of assets, so the first stand."""
+    assets = row["assets"]
+    return {**row, "assets": assets[:MOST_JOB_ASSETS], "asset_count": len(assets)}

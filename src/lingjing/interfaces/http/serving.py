@@ -72,8 +72,10 @@ def serve(
         LingjingError: As `open_socket`.
     """
     listening = opened or open_socket(port, host)
+    app = create_app(data_dir)
+    threading.Thread(target=app.state.shelf.warm, daemon=True).start()
     config = uvicorn.Config(
-        create_app(data_dir),
+        app,
         log_level="warning",
         access_log=False,
         server_header=False,

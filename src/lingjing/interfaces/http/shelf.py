@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 from lingjing.engine.results import RUNS, RunFolder, list_runs
 from lingjing.engine.settings import open_store
 from lingjing.interfaces.http.answers import Packed, encode
-from lingjing.interfaces.http.layers import kind_of_layer, layer_geojson
+from lingjing.interfaces.http.layers import LAYERS, kind_of_layer, layer_geojson
 from lingjing.interfaces.http.runs import RunReader, headline, run_head
 from lingjing.interfaces.http.state import (
     STATE_KINDS,
@@ -39,6 +40,7 @@ class Shelf:
         self._store = store
         self._lock = threading.RLock()
         self._answers: OrderedDict[tuple[str, ...], Packed] = OrderedDict()
+        self._makings: dict[tuple[str, ...], threading.Lock] = {}
         self._readers: OrderedDict[tuple[str, int], RunReader] = OrderedDict()
 
     @property
@@ -95,16 +97,38 @@ class Shelf:
 
     def _kept(self, key: tuple[str, ...], make: Callable[[], bytes]) -> Packed:
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        media = "application/geo+json" if key[0] == "layer" else "application/json"
-        packed = Packed.of(make(), media)
-        with self._lock:
-            self._answers[key] = packed
-            while len(self._answers) > KEPT_ANSWERS:
-                self._answers.popitem(last=False)
+            making = self._makings.setdefault(key, threading.Lock())
+        with making:  # who asks for the same meanwhile waits for it instead of making it again
+            with self._lock:
+                if key in self._answers:
+                    self._answers.move_to_end(key)
+                    return self._answers[key]
+            media = "application/geo+json" if key[0] == "layer" else "application/json"
+            packed = Packed.of(make(), media)
+            with self._lock:
+                self._answers[key] = packed
+                self._makings.pop(key, None)
+                while len(self._answers) > KEPT_ANSWERS:
+                    self._answers.popitem(last=False)
         return packed
+
+    def warm(self) -> None:
+        """Make ready what the page asks for first: the newest run, its states, work and layers.
+
+        Any trouble, a store closed meanwhile too, is left to the request that meets it, which
+        says what is wrong.
+        """
+        with contextlib.suppress(Exception):
+            newest = self.runs()[:1]
+            for head in newest:
+                content = self.run_content(head["run"])
+                for layer, names in content["quantities"].items():
+                    for name in names[:1]:
+                        self.state(head["run"], layer, name)
+                self.work(head["run"])
+            for district in [head["district"] for head in newest]:
+                for layer in LAYERS:
+                    self.layer(district, layer)
 
     def layer(self, name: str, layer: str) -> Packed:
         """A layer as GeoJSON."""

@@ -1,0 +1,134 @@
+/** The head of the page: which district and run, what is made up, and the page's switches. */
+
+import { html, LitElement, nothing } from "lit";
+import type { District, Locale, RunDetail, RunHead } from "./api";
+import type { Theme } from "./colours";
+import type { Settings } from "./memory";
+import { age, date, headOf, of, t } from "./text";
+
+export class LingjingHead extends LitElement {
+  static override properties = {
+    districts: { attribute: false },
+    district: { attribute: false },
+    runs: { attribute: false },
+    run: { attribute: false },
+    language: { type: String },
+    theme: { type: String },
+    elder: { type: Boolean },
+    narrow: { type: Boolean },
+  };
+
+  declare districts: District[];
+  declare district: District | null;
+  declare runs: RunHead[];
+  declare run: RunDetail | null;
+  declare language: Locale;
+  declare theme: Theme;
+  declare elder: boolean;
+  declare narrow: boolean;
+
+  constructor() {
+    super();
+    this.districts = [];
+    this.district = null;
+    this.runs = [];
+    this.run = null;
+    this.language = "zh-CN";
+    this.theme = "day";
+    this.elder = false;
+    this.narrow = false;
+  }
+
+  override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override render() {
+    const elder = html`<button type="button" id="elder" aria-pressed=${this.elder} @click=${() => this.prefer({ elder: !this.elder })}>${t("head.elder")}</button>`;
+    if (!this.narrow) {
+      return html`
+        <header class="head">
+          ${this.brand()} ${this.choices()}
+          <div class="switches">${this.languageSwitch()} ${elder} ${this.themeSwitch()}</div>
+          <div class="labels">${this.labels()} ${this.ages()}</div>
+        </header>
+      `;
+    }
+    return html`
+      <header class="head">
+        ${this.brand()}
+        <div class="switches">${elder}</div>
+        <details class="head-more">
+          <summary id="options">${t("head.options")}</summary>
+          <div class="head-options">
+            ${this.choices()}
+            <div class="switches">${this.languageSwitch()} ${this.themeSwitch()}</div>
+            ${this.ages()}
+          </div>
+        </details>
+        <div class="labels">${this.labels()}</div>
+      </header>
+    `;
+  }
+
+  private brand() {
+    const [name, ...rest] = t("page.title").split(" · ");
+    return html`<div class="brand"><img src="/icon.svg" alt="" width="36" height="36" /><h1>${name}<span class="brand-more"> · ${rest.join(" · ")}</span></h1></div>`;
+  }
+
+  private choices() {
+    const here = this.runs.filter((item) => item.district === this.district?.name);
+    return html`<div class="choices">
+      ${this.districts.length > 0
+        ? html`<label>${t("head.district")}
+            <select id="district" @change=${(event: Event) => this.say("district-chosen", (event.target as HTMLSelectElement).value)}>
+              ${this.districts.map((item) => html`<option value=${item.name} ?selected=${item.name === this.district?.name}>${of(item.title)}</option>`)}
+            </select></label>`
+        : nothing}
+      ${here.length > 0
+        ? html`<label>${t("head.run")}
+            <select id="run" @change=${(event: Event) => this.say("run-chosen", (event.target as HTMLSelectElement).value)}>
+              ${here.map((item) => html`<option value=${item.run} ?selected=${item.run === this.run?.run}>${of(item.scenario_title)} · ${date(item.start)} · ${t("head.hours", { n: item.hours })}</option>`)}
+            </select></label>`
+        : nothing}
+    </div>`;
+  }
+
+  /** What is made up: in full where there is room, else as badges that open. */
+  private labels() {
+    const made = this.district?.synthetic ? [t("label.syntheticDistrict")] : [];
+    const labels = this.run ? this.run.labels.map((label) => of(label)) : made;
+    if (!this.narrow && !this.elder) return labels.map((label) => html`<span class="tag">${label}</span>`);
+    return labels.map((label) =>
+      headOf(label) === label
+        ? html`<span class="tag">${label}</span>`
+        : html`<details class="tag badge"><summary>${headOf(label)}</summary><p>${label}</p></details>`,
+    );
+  }
+
+  private ages() {
+    const { district, run } = this;
+    if (!district) return nothing;
+    return html`<span class="ages">${t("head.age", { data: age(district.updated_at), run: run ? age(run.written_at) : t("value.none") })}</span>`;
+  }
+
+  private languageSwitch() {
+    const other: Locale = this.language === "en" ? "zh-CN" : "en";
+    return html`<button type="button" id="language" lang=${other} @click=${() => this.prefer({ language: other })}>${other === "en" ? "English" : "中文"}</button>`;
+  }
+
+  private themeSwitch() {
+    const night = this.theme === "night";
+    return html`<button type="button" id="theme" aria-pressed=${night} @click=${() => this.prefer({ theme: night ? "day" : "night" })}>${t("head.night")}</button>`;
+  }
+
+  private prefer(chosen: Partial<Settings>): void {
+    this.say("settings-chosen", chosen);
+  }
+
+  private say(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+  }
+}
+
+customElements.define("lingjing-head", LingjingHead);
