@@ -108,6 +108,15 @@ def main(folder: Path) -> int:
         values = {name: str(value) for name, value in error.values.items()}
         _fail(folder, {"step": step, "code": error.code, "place": where, "values": values})
         return 3
+    except OSError as error:
+        traceback.print_exc()
+        if step != "hand-over":
+            _fail(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
+            return 3
+        where = {"file": None, "line": None, "field": None}
+        values = {"folder": str(folder.parent), "detail": error.strerror or str(error)}
+        _fail(folder, {"code": "output.no-temporary-room", "place": where, "values": values})
+        return 3
     except Exception as error:  # noqa: BLE001 whatever a guest does wrong becomes a report
         traceback.print_exc()
         _fail(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,11 @@ def ask_guest(
 
     Raises:
         LingjingError: `scenario.raised`, `scenario.crashed`, `scenario.took-too-long`,
-            `scenario.broken-promise`, `run.interrupted`, or an error the guest raised itself.
+            `scenario.broken-promise`, `run.interrupted`, `output.no-temporary-room`, or an error
+            the guest raised itself.
     """
-    folder = Path(tempfile.mkdtemp(prefix="lingjing-guest-"))
+    with _room():
+        folder = Path(tempfile.mkdtemp(prefix="lingjing-guest-"))
     try:
         handover = {
             "scenario": manifest.id,
@@ -90,7 +92,7 @@ def ask_guest(
             "outlook": outlook,
             "seed": seed,
         }
-        with (folder / HANDOVER).open("wb") as file:
+        with _room(), (folder / HANDOVER).open("wb") as file:
             pickle.dump(handover, file, protocol=pickle.HIGHEST_PROTOCOL)
         status = _supervise(manifest, folder, time_limit_s, progress, cancelled)
         log = _tail(folder)
@@ -99,6 +101,24 @@ def ask_guest(
         return _read_answer(manifest, folder, log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """Say in our words that the system's temporary folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        detail = error.strerror or str(error)
+        folder = _temporary_folder()
+        raise LingjingError("output.no-temporary-room", folder=folder, detail=detail) from error
+
+
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return os.environ.get("TMPDIR", "/tmp")  # noqa: S108 only named, not used
 
 
 def _supervise(

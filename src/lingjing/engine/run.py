@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from lingjing.decision.rank import RankingPolicy, rank
+from lingjing.decision import RankingPolicy, allocate, budget_of, rank
 from lingjing.engine import record as records
 from lingjing.engine.checks import check_alarm, check_foreseen, check_works
 from lingjing.engine.isolation import GuestAnswer, ask_guest
@@ -22,7 +22,7 @@ from lingjing.engine.outputs_folder import check_free, new_folder, writing
 from lingjing.engine.run_content import RunContent, both
 from lingjing.engine.run_progress import Part
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
-from lingjing.engine.settings import open_store
+from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
 from lingjing.forecast.prepare import prepare_outlook
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
@@ -179,8 +179,9 @@ def window_of(request: RunRequest) -> Window:
         raise LingjingError("run.bad-window", detail=f"{request.hours} h", longest=LONGEST_HOURS)
     try:
         return Window(request.start.astimezone(UTC), request.hours)
-    except ValueError as error:
-        raise LingjingError("run.bad-window", detail=str(error), longest=LONGEST_HOURS) from None
+    except ValueError:
+        detail = request.start.isoformat()
+        raise LingjingError("run.bad-window", detail=detail, longest=LONGEST_HOURS) from None
 
 
 def zone_of(request: RunRequest, twin: Snapshot) -> ZoneInfo:
@@ -203,7 +204,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
     """
     window = window_of(request)
-    store = open_store(request.data_dir)
+    store = open_district(request.data_dir, request.district)
     try:
         twin = snapshot_of(store.twin(request.district))
         sources = tuple(store.sources(request.district))
@@ -267,7 +268,9 @@ def checked_content(
     check_alarm(manifest, answer.alarm)
     check_foreseen(manifest, narrowed, answer.foreseen, hours)
     check_works(manifest, inputs.twin, answer.works, hours)
-    policy = RankingPolicy.from_settings(inputs.twin.district.settings)
+    settings = inputs.twin.district.settings
+    policy = RankingPolicy.from_settings(settings)
+    budget = budget_of(inputs.twin.view("Depot"), settings)
     return RunContent(
         run_id=run_id_of(request, inputs),
         manifest=manifest,
@@ -278,7 +281,7 @@ def checked_content(
         weather_provenance=inputs.weather_provenance,
         alarm=answer.alarm,
         foreseen=answer.foreseen,
-        plan=rank(answer.works, policy),
+        plan=allocate(rank(answer.works, policy), budget),
         zone=zone,
     )
 

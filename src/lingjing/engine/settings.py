@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import platformdirs
 
-from lingjing.twin import SqliteStore
+from lingjing.twin import SqliteStore, Store
 from lingjing.vocabulary import LingjingError, Place
 
 DATA_VARIABLE: Final = "LINGJING_DATA"
@@ -44,3 +46,56 @@ def open_store(data_dir: Path, *, read_only: bool = False) -> SqliteStore:
                 "twin.cannot-open", Place(file=str(data_dir)), path=data_dir
             ) from error
     return SqliteStore(path, read_only=read_only)
+
+
+def open_district(data_dir: Path, name: str) -> SqliteStore:
+    """Open the twin that holds a district; where there is none, nothing is made.
+
+    A folder that cannot be written is opened for reading alone.
+
+    Raises:
+        LingjingError: `twin.no-district`, and what `SqliteStore` raises.
+    """
+    if not (data_dir / TWIN_FILE).is_file():
+        raise LingjingError("twin.no-district", Place(file=str(data_dir)), name=name, known="—")
+    store = open_store(data_dir, read_only=not os.access(data_dir, os.W_OK))
+    try:
+        store.district(name)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+@contextlib.contextmanager
+def store_when_needed(data_dir: Path) -> Iterator[Store]:
+    """A store that is opened, and made where it is absent, when it is first used.
+
+    An import whose file or pack is refused thus leaves no empty twin behind.
+
+    Raises:
+        LingjingError: As `open_store`, at the first use.
+    """
+    later = _Later(data_dir)
+    try:
+        yield cast("Store", later)
+    finally:
+        later.let_go()
+
+
+class _Later:
+    """Stands for a store until something is asked of it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._opened: SqliteStore | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._opened is None:
+            self._opened = open_store(self._data_dir)
+        return getattr(self._opened, name)
+
+    def let_go(self) -> None:
+        """Close the store if it was opened."""
+        if self._opened is not None:
+            self._opened.close()

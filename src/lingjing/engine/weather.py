@@ -6,6 +6,7 @@ provenance, attribution, place, notes) as JSON in its schema's metadata.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import io
@@ -64,6 +65,7 @@ def keep_weather(data_dir: Path, table: WeatherTable) -> Path:
     target = _kept_path(data_dir, table.name)
     content = encode_weather(table)
     temporary: Path | None = None
+    made = [folder for folder in (target.parent, data_dir) if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as file:
@@ -75,6 +77,9 @@ def keep_weather(data_dir: Path, table: WeatherTable) -> Path:
     except OSError as fault:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         at = Place(file=str(target))
         raise LingjingError("weather.cannot-keep", at, detail=fault.strerror) from None
     return target

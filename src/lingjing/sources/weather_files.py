@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
+from typing import Final
 
 from lingjing.sources.epw import read_epw
 from lingjing.sources.open_meteo import read_open_meteo
 from lingjing.sources.weather_csv import MEMBER_COLUMN, TIME_COLUMNS, read_csv, weather_columns
 from lingjing.sources.weather_raw import RawWeather, Span, settle, zone_named
 from lingjing.vocabulary import LingjingError, Place, WeatherTable
+
+_PACKED: Final = (b"\x1f\x8b", b"PK", b"BZ")
+_OSM_HEADER: Final = b"OSMHeader"
+_GEOJSON: Final = re.compile(r'\{\s*"type"\s*:\s*"(FeatureCollection|Feature|CityJSON)"')
 
 
 def read_weather(
@@ -82,7 +88,8 @@ def read_text(path: Path) -> str:
     """The text of a file, UTF-8 with or without a byte-order mark.
 
     Raises:
-        LingjingError: `weather.no-such-file`, `weather.unreadable`.
+        LingjingError: `weather.no-such-file`, `weather.unreadable`, `weather.not-utf8`,
+            `weather.unknown-format`.
     """
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -93,8 +100,10 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
         if content.startswith(b"LOCATION"):
             return content.decode("latin-1")
-        at = Place(file=path.name)
-        raise LingjingError("weather.unreadable", at, detail=fault.reason) from None
+        if content[:2] in _PACKED or _OSM_HEADER in content[:64]:
+            raise LingjingError("weather.unknown-format", Place(file=path.name)) from None
+        line = content.count(b"\n", 0, fault.start) + 1
+        raise LingjingError("weather.not-utf8", Place(file=path.name, line=line)) from None
     except OSError as fault:
         at = Place(file=path.name)
         raise LingjingError("weather.unreadable", at, detail=fault.strerror) from None
@@ -116,7 +125,7 @@ def _read(text: str, file: str, name: str, zone: tzinfo | None, year: int | None
     start = text.lstrip()
     if not start:
         raise LingjingError("weather.empty", Place(file=file))
-    if start[0] in "{[":
+    if start[0] in "{[" and not _GEOJSON.match(start):
         return read_open_meteo(text, file, name=name)
     if start[:9].upper() == "LOCATION,":
         return read_epw(text, file, name=name, year=year)

@@ -322,7 +322,7 @@ def test_no_file_or_no_weather_is_refused(tmp_path: Path) -> None:
         (b"time,air_temperature_C\n", "weather.empty"),
         (b"time,air_temperature_C\n2024-01-22T00:00Z,1\n", "weather.empty"),
         (b"time,air_temperature_C\n2024-01-22T00:00Z,\n2024-01-22T01:00Z,\n", "weather.empty"),
-        (b"\x89PNG\r\n\x1a\n\xff\xfe", "weather.unreadable"),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe", "weather.not-utf8"),
         (b"hello, world\n1, 2\n", "weather.unknown-format"),
     ):
         path = tmp_path / "hours.csv"

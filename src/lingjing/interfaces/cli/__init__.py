@@ -60,7 +60,7 @@ def run(arguments: list[str] | None = None) -> int:
         report_error(error, as_json="--json" in given)
         return error.exit_code
     except click.UsageError as error:
-        report_usage(error)
+        report_usage(error, as_json="--json" in given)
         return EXIT_CODES["usage"]
     except (KeyboardInterrupt, click.Abort):
         click.echo(say("error.interrupted"), err=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lingjing.engine import districts as engine
-from lingjing.engine.settings import open_store
+from lingjing.engine.settings import TWIN_FILE, open_district, open_store, store_when_needed
 from lingjing.interfaces.cli.frame import (
     Box,
     TerminalProgress,
@@ -62,7 +63,7 @@ def import_(
     as_json: bool,
 ) -> None:
     """Import a map, infer what no inventory knows, and report what was dropped."""
-    with open_store(data) as store:
+    with store_when_needed(data) as store:
         done = engine.import_map(
             store, file, pack=pack, name=name, crs=crs, kind=kind, encoding=encoding, seed=seed,
             progress=TerminalProgress(),
@@ -82,7 +83,7 @@ def import_(
 @json_option
 def sketch(pack: str, scale: float, seed: int, name: str | None, data: Path, as_json: bool) -> None:
     """Make a synthetic district."""
-    with open_store(data) as store:
+    with store_when_needed(data) as store:
         done = engine.sketch(
             store, pack=pack, scale=scale, seed=seed, name=name, progress=TerminalProgress()
         )
@@ -105,7 +106,7 @@ def fetch(
     as_json: bool,
 ) -> None:
     """Fetch a map from Overpass and import it."""
-    with open_store(data) as store:
+    with store_when_needed(data) as store:
         done = engine.fetch_district(
             store, data, pack=pack, bounds=bounds, name=name, seed=seed, progress=TerminalProgress()
         )
@@ -118,13 +119,17 @@ def fetch(
 @json_option
 def show(name: str | None, data: Path, as_json: bool) -> None:
     """List the districts, or show one."""
-    with open_store(data) as store:
-        if name is not None:
+    if name is not None:
+        with open_district(data, name) as store:
             show_import(engine.show_district(store, name), as_json=as_json)
-            return
-        shown = [
-            engine.show_district(store, item.name, shares_too=False) for item in store.districts()
-        ]
+        return
+    shown = []
+    if (data / TWIN_FILE).is_file():
+        with open_store(data, read_only=not os.access(data, os.W_OK)) as store:
+            shown = [
+                engine.show_district(store, item.name, shares_too=False)
+                for item in store.districts()
+            ]
     if as_json:
         print_json(shown)
     elif not shown:
@@ -152,7 +157,7 @@ def import_inventory(
     file: Path, name: str, crs: str | None, encoding: str | None, data: Path, as_json: bool
 ) -> None:
     """Import an owner's inventory."""
-    with open_store(data) as store:
+    with open_district(data, name) as store:
         done = engine.import_inventory(
             store, name, file, crs=crs, encoding=encoding, progress=TerminalProgress()
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,7 @@ from lingjing.sdk import Progress
 from lingjing.vocabulary import LOCALES, LingjingError, Locale, catalogue
 
 MESSAGES = "lingjing.interfaces.cli"
+JSON_KEY = "lingjing.json"
 
 
 def chosen_locale() -> Locale:
@@ -34,6 +38,11 @@ def chosen_locale() -> Locale:
 def say(key: str, **values: object) -> str:
     """A message of the command line in the chosen language."""
     return catalogue(MESSAGES).text(key, chosen_locale(), **values)
+
+
+def words_in(locale: Locale, key: str, **values: object) -> str:
+    """A message of the command line in one language."""
+    return catalogue(MESSAGES).text(key, locale, **values)
 
 
 class HelpFormatter(click.HelpFormatter):
@@ -80,9 +89,15 @@ class TerminalProgress(Progress):
     def __init__(self) -> None:
         self._shown = -1
         self._terminal = sys.stderr.isatty()
+        context = click.get_current_context(silent=True)
+        for_machine = context is not None and context.find_root().meta.get(JSON_KEY, False)
+        # What a machine reads from standard error is one JSON document, or nothing.
+        self._silent = for_machine and not self._terminal
 
     def report(self, done: float, text: Any) -> None:
         """Show the share done and what is going on."""
+        if self._silent:
+            return
         percent = int(100 * min(max(done, 0.0), 1.0))
         if percent == self._shown or (not self._terminal and percent // 10 == self._shown // 10):
             return
@@ -115,7 +130,7 @@ def json_option(command: Command) -> Command:
     """Add `--json`; its value also decides how errors are printed."""
 
     def remember(context: click.Context, _option: click.Parameter, value: bool) -> bool:
-        context.find_root().meta["lingjing.json"] = value
+        context.find_root().meta[JSON_KEY] = value
         return value
 
     option = click.option(
@@ -136,7 +151,7 @@ class ZoneName(click.ParamType[ZoneInfo]):
         try:
             return ZoneInfo(str(value))
         except (ZoneInfoNotFoundError, ValueError):
-            self.fail(say("usage.zone", name=value))
+            self.fail(say("usage.zone"))
 
 
 class Box(click.ParamType[tuple[float, ...]]):
@@ -182,21 +197,86 @@ def report_error(error: LingjingError, *, as_json: bool) -> None:
     click.echo(say("error.remedy", remedy=error.remedy(chosen)), err=True)
 
 
-def report_usage(error: click.UsageError) -> None:
-    """Print a fault of the command line itself, in the chosen language where we know it."""
+class Misuse(click.UsageError):
+    """A fault of the command line that no single option shows, known in both languages."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(say(key, **values))
+        self.key = key
+        self.values = values
+
+
+def report_usage(error: click.UsageError, *, as_json: bool) -> None:
+    """Print a fault of the command line itself, for a person or a machine, on standard error."""
     context = error.ctx.command_path if error.ctx else "lingjing"
-    if isinstance(error, click.NoSuchOption):
-        text = say("usage.no-such-option", name=error.option_name)
-    elif isinstance(error, click.MissingParameter):
-        name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else "?"
-        text = say("usage.missing", name=name)
-    elif isinstance(error, click.BadParameter):
-        name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else "?"
-        text = say("usage.bad-value", name=name, detail=error.message)
-    else:
-        text = error.format_message()
-    click.echo(say("error.what", code="usage", what=text), err=True)
+    if as_json:
+        field = None
+        if isinstance(error, click.BadParameter) and error.param is not None:
+            field = (*error.param.opts, error.param.name)[0]
+        document = {
+            "code": "usage",
+            "file": None,
+            "line": None,
+            "field": field,
+            "what": {locale: usage_in_words(error, locale) for locale in LOCALES},
+            "remedy": {
+                locale: words_in(locale, "usage.remedy", command=context) for locale in LOCALES
+            },
+        }
+        click.echo(json.dumps({"error": document}, ensure_ascii=False, indent=2), err=True)
+        return
+    what = usage_in_words(error, chosen_locale())
+    click.echo(say("error.what", code="usage", what=what), err=True)
     click.echo(say("error.remedy", remedy=say("usage.remedy", command=context)), err=True)
+
+
+def usage_in_words(error: click.UsageError, locale: Locale) -> str:
+    """What is wrong with the command line."""
+    say_in = functools.partial(words_in, locale)
+    if isinstance(error, Misuse):
+        return say_in(error.key, **error.values)
+    if isinstance(error, click.NoSuchOption):
+        text = say_in("usage.no-such-option", name=error.option_name)
+        near = ", ".join(error.possibilities or ())
+        return text + (say_in("usage.near", names=near) if near else "")
+    if isinstance(error, click.BadParameter):
+        name = error.param.get_error_hint(error.ctx) if error.param and error.ctx else "?"
+        if isinstance(error, click.MissingParameter):
+            return say_in("usage.missing", name=name)
+        return say_in("usage.bad-value", name=name, detail=value_in_words(error, locale))
+    return plain_fault_in_words(error, locale)
+
+
+def plain_fault_in_words(error: click.UsageError, locale: Locale) -> str:
+    """A fault that click tells by its English sentence alone."""
+    unknown = re.match(r"No such command '(.*?)'", error.message)
+    if unknown:
+        commands = sorted(getattr(error.ctx.command, "commands", {})) if error.ctx else []
+        near = ", ".join(difflib.get_close_matches(unknown[1], commands, n=3) or commands)
+        return words_in(locale, "usage.no-such-command", name=unknown[1], near=near)
+    extra = re.match(r"Got unexpected extra arguments? \((.*)\)", error.message)
+    if extra:
+        return words_in(locale, "usage.too-much", names=extra[1])
+    return error.format_message()
+
+
+def value_in_words(error: click.BadParameter, locale: Locale) -> str:
+    """Why a value will not do, told from the type that refused it; click says it in English."""
+    expected = error.param.type if error.param is not None else None
+    if isinstance(expected, click.types._NumberRangeBase):  # noqa: SLF001 it has no public name
+        lowest = "−∞" if expected.min is None else expected.min
+        highest = "∞" if expected.max is None else expected.max
+        key = "usage.range-whole" if isinstance(expected, click.IntRange) else "usage.range-number"
+        return words_in(locale, key, lowest=lowest, highest=highest)
+    if isinstance(expected, click.Choice):
+        return words_in(locale, "usage.choices", names=", ".join(map(str, expected.choices)))
+    if isinstance(expected, click.Path):
+        return words_in(locale, "usage.file" if expected.file_okay else "usage.folder")
+    if isinstance(expected, ZoneName):
+        return words_in(locale, "usage.zone")
+    if isinstance(expected, Box):
+        return words_in(locale, "usage.bounds")
+    return error.message
 
 
 def relative(path: Path) -> str:

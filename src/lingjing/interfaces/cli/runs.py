@@ -21,7 +21,7 @@ from lingjing.interfaces.cli.frame import (
     seed_option,
     zone_option,
 )
-from lingjing.vocabulary import EXIT_CODES, parse_instant
+from lingjing.vocabulary import EXIT_CODES, Place, parse_instant
 
 STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
 
@@ -60,7 +60,7 @@ def run(
         data_dir=data,
         district=district,
         weather=weather,
-        start=parse_instant(start, zone),
+        start=parse_instant(start, zone, Place(field="--start")),
         hours=hours,
         members=members,
         seed=seed,
@@ -79,7 +79,7 @@ def run(
 
 
 @click.command(help=say("help.replay"))
-@click.argument("record", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("record", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help=say("option.out"))
 @data_option
 @json_option

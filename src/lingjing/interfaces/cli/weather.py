@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from lingjing.engine import weather as engine
-from lingjing.engine.settings import open_store
+from lingjing.engine.settings import open_district
 from lingjing.interfaces.cli.frame import (
+    Misuse,
     chosen_locale,
     data_option,
     json_option,
@@ -19,7 +20,7 @@ from lingjing.interfaces.cli.frame import (
     say,
     zone_option,
 )
-from lingjing.vocabulary import WeatherTable, format_instant, parse_instant, quantity, units
+from lingjing.vocabulary import Place, WeatherTable, format_instant, parse_instant, quantity, units
 
 
 @click.group(help=say("help.weather"))
@@ -59,13 +60,21 @@ def import_(
     as_json: bool,
 ) -> None:
     """Read a weather file, whole or between two times, and keep it."""
-    if (first is None) != (last is None):
-        raise click.UsageError(say("usage.missing", name="--to" if last is None else "--from"))
+    for one, other in ((("--from", first), ("--to", last)),
+                       (("--longitude", longitude), ("--latitude", latitude))):  # fmt: skip
+        if (one[1] is None) != (other[1] is None):
+            missing = one[0] if one[1] is None else other[0]
+            raise Misuse("usage.missing", name=missing)
     window = (
         None
         if first is None or last is None
-        else (parse_instant(first, zone), parse_instant(last, zone))
+        else (
+            parse_instant(first, zone, Place(field="--from")),
+            parse_instant(last, zone, Place(field="--to")),
+        )
     )
+    if window is not None and window[0] >= window[1]:
+        raise Misuse("usage.from-after-to")
     table = engine.load_weather(
         data,
         file,
@@ -109,10 +118,10 @@ def fetch(
 ) -> None:
     """Fetch a live forecast for a district or a point, and keep it."""
     if district is not None:
-        with open_store(data, read_only=True) as store:
+        with open_district(data, district) as store:
             longitude, latitude = store.district(district).centre
     if longitude is None or latitude is None:
-        raise click.UsageError(say("usage.missing", name="--district / --longitude --latitude"))
+        raise Misuse("usage.missing", name="--district / --longitude --latitude")
     table = engine.fetch_weather(
         data, longitude_deg=longitude, latitude_deg=latitude, ensemble=ensemble, hours=hours
     )
@@ -169,6 +178,7 @@ def show_one(table: WeatherTable, *, as_json: bool) -> None:
     titles = ("quantity", "lowest", "mean", "highest", "method")
     print_table([say(f"weather.title-{title}") for title in titles], rows)
     for note in table.notes:
-        click.echo(say("weather.note", text=note))
+        in_chinese, _, in_english = note.partition(" / ")
+        click.echo(say("weather.note", text=in_chinese if chinese else in_english or in_chinese))
     if table.attribution:
         click.echo(say("weather.attribution", text=table.attribution))
