@@ -466,13 +466,13 @@ export class LingjingConsole extends LitElement {
         @open-object=${(event: CustomEvent<OpenObject>) => void this.open(event.detail)}
         @close-object=${() => this.close()}
         @view-changed=${(event: CustomEvent<{ zoom: number; bounds: number[] }>) => void this.view(event.detail)}>
-        <section class="map-side" aria-label=${t("map.title")}>
+        <div class="map-side">
           <lingjing-map .addresses=${this.addresses} .states=${this.states} .hour=${this.at} .mode=${this.mode}
             .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${this.district.bounds}
             .work=${this.marked} .card=${this.card}
             .assets=${this.assets} .assetState=${this.assetState}></lingjing-map>
           ${this.run ? this.mapTools() : nothing}
-        </section>
+        </div>
         ${this.run
           ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(this.run.start)} .hours=${this.run.hours} .hour=${this.at}
               .first=${this.first} .language=${this.language} .counts=${this.counts()}
@@ -560,7 +560,7 @@ export class LingjingConsole extends LitElement {
 
   private tabContent() {
     if (this.tab === "work") {
-      return html`<lingjing-work-list .page=${this.page} .filters=${this.filters} .language=${this.language} .chosen=${this.job} .folded=${this.narrow}
+      return html`<lingjing-work-list .page=${this.page} .filters=${this.filters} .language=${this.language} .chosen=${this.job} .folded=${this.narrow || this.elder}
         @filters-changed=${(event: CustomEvent<Filters>) => void this.filter(event.detail)}></lingjing-work-list>`;
     }
     if (this.tab === "objects") {

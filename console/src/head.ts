@@ -45,7 +45,7 @@ export class LingjingHead extends LitElement {
 
   override render() {
     const elder = html`<button type="button" id="elder" aria-pressed=${this.elder} @click=${() => this.prefer({ elder: !this.elder })}>${t("head.elder")}</button>`;
-    if (!this.narrow) {
+    if (!this.folded) {
       return html`
         <header class="head">
           ${this.brand()} ${this.choices()}
@@ -69,6 +69,11 @@ export class LingjingHead extends LitElement {
         <div class="labels">${this.labels()}</div>
       </header>
     `;
+  }
+
+  /** Whether there is little room, so that choices and labels fold away. */
+  private get folded(): boolean {
+    return this.narrow || this.elder;
   }
 
   private brand() {
@@ -98,7 +103,7 @@ export class LingjingHead extends LitElement {
   private labels() {
     const made = this.district?.synthetic ? [t("label.syntheticDistrict")] : [];
     const labels = this.run ? this.run.labels.map((label) => of(label)) : made;
-    if (!this.narrow && !this.elder) return labels.map((label) => html`<span class="tag">${label}</span>`);
+    if (!this.folded) return labels.map((label) => html`<span class="tag">${label}</span>`);
     return labels.map((label) =>
       headOf(label) === label
         ? html`<span class="tag">${label}</span>`

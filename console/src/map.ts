@@ -193,7 +193,9 @@ export class LingjingMap extends LitElement {
     if (!this.bounds || !this.map) return;
     this.moved = false;
     const right = this.legendWidth() + 16;
-    const [top, left] = this.clientWidth > 560 ? [24, 56] : [64, 16];
+    const wide = this.clientWidth > 560;
+    const left = wide ? 56 : 16;
+    const top = wide && this.scale === 1 ? 24 : 64 * this.scale; // below the tools
     this.map.fitBounds(this.bounds, { padding: { top, left, bottom: 24, right }, duration: 0 });
   }
 

@@ -109,7 +109,7 @@ export class LingjingObjectTable extends LitElement {
     const id = String(properties["id"] ?? "").split(":").at(-1) ?? "";
     const use = properties["use"] ?? properties["road_class"];
     const attribute = this.layer === "roads" ? "road_class" : "use";
-    return typeof use === "string" ? `${choice(attribute, use)} ${id}` : id;
+    return typeof use === "string" ? `${choice(attribute, use)} · ${id}` : id;
   }
 
   private open(id: string): void {

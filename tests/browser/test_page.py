@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -184,8 +185,53 @@ def seen(browser: Any, server: Server) -> Iterator[Seen]:
     assert made.foreign == []
 
 
-def test_the_map_is_coloured_and_the_slider_changes_it(seen: Seen) -> None:
-    seen.open()
+@pytest.fixture(scope="module")
+def open_desk(browser: Any, server: Server) -> Iterator[Seen]:
+    made = Seen(browser, server.address)
+    made.open()
+    yield made
+    made.context.close()
+
+
+@pytest.fixture
+def desk(open_desk: Seen) -> Iterator[Seen]:
+    """One page for the flows that leave it as they found it: list, first run, no card."""
+    open_desk.page.click("#tab-work")
+    open_desk.page.check("input[value=probability]", force=True)
+    open_desk.slide(0)
+    yield open_desk
+    assert open_desk.faults == []
+    assert open_desk.foreign == []
+
+
+def test_a_run_of_the_past_opens_where_most_is_frozen(seen: Seen) -> None:
+    page = seen.open()
+    likely = [
+        sum(
+            round(sample.hourly_of(situation, count)[hour] * 255) >= 128
+            for count in sample.SITUATIONS.values()
+            for situation in range(count)
+        )
+        for hour in range(sample.HOURS + 1)
+    ]
+    hour = int(page.input_value("#hour"))
+    assert likely[hour] == max(likely)
+    assert seen.coloured(*LIKELY_COLOURS) > 5000
+    assert f"hour={hour}" in page.url
+
+
+def test_a_run_of_the_present_opens_at_the_present_hour(browser: Any, server: Server) -> None:
+    now = Seen(browser, server.address)
+    now.page.clock.set_fixed_time(sample.START + timedelta(hours=5, minutes=40))
+    now.page.goto(server.address)
+    now.page.wait_for_selector(".time-counts")
+    now.until("() => location.hash.includes('hour=')")
+    assert now.page.input_value("#hour") == "5"
+    now.context.close()
+
+
+def test_the_map_is_coloured_and_the_slider_changes_it(desk: Seen) -> None:
+    seen = desk
     assert seen.coloured("#dadde0") > 2000  # buildings are there, and nothing is likely yet
     assert seen.coloured(*LIKELY_COLOURS) < 50
     seen.slide(40)
@@ -195,8 +241,8 @@ def test_the_map_is_coloured_and_the_slider_changes_it(seen: Seen) -> None:
     assert seen.coloured(*LIKELY_COLOURS) < peak / 10
 
 
-def test_first_freeze_jumps_to_the_first_likely_hour(seen: Seen) -> None:
-    page = seen.open()
+def test_first_freeze_jumps_to_the_first_likely_hour(desk: Seen) -> None:
+    page = desk.page
     page.click("#first-freeze")
     expected = next(
         hour for hour, chance in enumerate(sample.hourly_of(10, 11)) if round(chance * 255) >= 128
@@ -209,28 +255,28 @@ def test_first_freeze_jumps_to_the_first_likely_hour(seen: Seen) -> None:
     assert "道路 0 段，建筑 0 栋" in page.inner_text(".time-counts")
 
 
-def test_play_moves_the_hour_and_pause_stops_it(seen: Seen) -> None:
-    page = seen.open()
+def test_play_moves_the_hour_and_pause_stops_it(desk: Seen) -> None:
+    page = desk.page
     page.click("#play")
-    seen.until("() => Number(document.querySelector('#hour').value) >= 2")
+    desk.until("() => Number(document.querySelector('#hour').value) >= 2")
     page.click("#play")
     stopped = page.input_value("#hour")
     page.wait_for_timeout(1000)
     assert page.input_value("#hour") == stopped
 
 
-def test_onset_has_its_own_colours(seen: Seen) -> None:
-    page = seen.open()
+def test_onset_has_its_own_colours(desk: Seen) -> None:
+    page = desk.page
     page.check("input[value=onset]", force=True)
-    seen.settle()
-    assert seen.coloured("#21a3bc", "#5cc9c2") > 3000  # 24 to 48 h
-    assert seen.coloured(*LIKELY_COLOURS) < 50
+    desk.settle()
+    assert desk.coloured("#21a3bc", "#5cc9c2") > 3000  # 24 to 48 h
+    assert desk.coloured(*LIKELY_COLOURS) < 50
     assert "24–36 小时后" in page.inner_text(".legend")
 
 
-def test_a_row_opens_its_reason_and_fan_chart_at_the_sliders_hour(seen: Seen) -> None:
-    page = seen.open()
-    seen.slide(30)
+def test_a_row_opens_its_reason_and_fan_chart_at_the_sliders_hour(desk: Seen) -> None:
+    page = desk.page
+    desk.slide(30)
     title = page.inner_text(".work-row >> nth=0 >> .work-title")
     page.click(".work-row >> nth=0")
     page.wait_for_selector(".reason")
@@ -242,7 +288,7 @@ def test_a_row_opens_its_reason_and_fan_chart_at_the_sliders_hour(seen: Seen) ->
     assert "18:00" in first
     drawn = page.locator(".plot canvas").screenshot()
     assert len({bytes(pixel) for pixel in picture_of(drawn).reshape(-1, 3)}) > 10
-    seen.slide(40)
+    desk.slide(40)
     assert page.inner_text(".chart-reading") != first
     assert page.locator(".plot canvas").screenshot() != drawn
     assert "推断" in page.inner_text(".provenance >> nth=0")
@@ -257,11 +303,14 @@ def picture_of(png: bytes) -> Any:
 
 
 def test_a_click_on_the_map_opens_the_object_there(seen: Seen) -> None:
-    page = seen.open()
+    page = seen.open("#hour=0")
+    seen.settle()
     canvas = page.locator("lingjing-map canvas")
     pixels = picture_of(seen.map_bytes()).astype(int)
     building = np.abs(pixels - np.array([0xDA, 0xDD, 0xE0])).max(axis=-1) <= 1
-    rows, columns = np.nonzero(building[:, : int(building.shape[1] * 0.6)])
+    inside = building[2:-2, 2:-2] & building[:-4, :-4] & building[4:, 4:]  # not a road's edge
+    inside &= building[:-4, 4:] & building[4:, :-4]
+    rows, columns = np.nonzero(np.pad(inside, 2)[:, : int(building.shape[1] * 0.6)])
     middle = rows.size // 2
     canvas.click(position={"x": int(columns[middle]), "y": int(rows[middle])})
     page.wait_for_selector("#card-title")
@@ -296,8 +345,8 @@ def test_language_switches_everywhere_and_is_remembered(seen: Seen) -> None:
     assert page.inner_text("#tab-work") == "Work"
 
 
-def test_labels_attribution_and_age_are_always_in_view(seen: Seen) -> None:
-    page = seen.open()
+def test_labels_attribution_and_age_are_always_in_view(desk: Seen) -> None:
+    page = desk.page
     for words in ("合成数据", "天气为历史重建"):
         assert page.get_by_text(words).first.is_visible()
     assert "Lingjing sample sketch" in page.inner_text(".attribution")
@@ -305,10 +354,10 @@ def test_labels_attribution_and_age_are_always_in_view(seen: Seen) -> None:
     assert "天前" in page.inner_text(".ages")
 
 
-def test_filters_and_pages_of_the_list(seen: Seen) -> None:
-    page = seen.open()
+def test_filters_and_pages_of_the_list(desk: Seen) -> None:
+    page = desk.page
     page.select_option("select[name=action]", "salt")
-    seen.until(
+    desk.until(
         "() => [...document.querySelectorAll('.work-title')]"
         ".every((title) => title.textContent.includes('撒盐'))"
     )
@@ -316,13 +365,15 @@ def test_filters_and_pages_of_the_list(seen: Seen) -> None:
     page.wait_for_selector(".pager")
     first = page.inner_text(".work-title >> nth=0")
     page.click(".pager button >> nth=1")
-    seen.until("(t) => document.querySelector('.work-title').textContent !== t", first)
+    desk.until("(t) => document.querySelector('.work-title').textContent !== t", first)
     assert page.inner_text(".work-row >> nth=0 >> .rank") == "21"
+    page.click(".pager button >> nth=0")
+    desk.until("(t) => document.querySelector('.work-title').textContent === t", first)
 
 
-def test_the_table_says_what_the_map_shows(seen: Seen) -> None:
-    page = seen.open()
-    seen.slide(40)
+def test_the_table_says_what_the_map_shows(desk: Seen) -> None:
+    page = desk.page
+    desk.slide(40)
     page.click("#tab-objects")
     page.select_option("select[name=layer]", "buildings")
     chances = page.locator("table.objects .chance").all_inner_texts()
@@ -330,6 +381,7 @@ def test_the_table_says_what_the_map_shows(seen: Seen) -> None:
     assert chances[0].strip() == "100 %"
     page.click("table.objects button.link >> nth=0")
     page.wait_for_selector("#card-title")
+    page.click(".back")
 
 
 def test_everything_can_be_reached_by_keyboard_with_focus_in_sight(seen: Seen) -> None:
@@ -356,41 +408,88 @@ def test_everything_can_be_reached_by_keyboard_with_focus_in_sight(seen: Seen) -
     page.keyboard.press("Escape")
     page.wait_for_selector("#tab-work", state="visible")
     page.focus("#hour")
+    before = int(page.input_value("#hour"))
     page.keyboard.press("ArrowRight")
-    assert page.input_value("#hour") == "1"
+    assert page.input_value("#hour") == str(before + 1)
     page.focus("#tab-work")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "tab-objects"
 
 
-@pytest.mark.parametrize(("elder", "least_text", "least_target"), [(False, 16, 24), (True, 24, 60)])
-def test_text_and_targets_are_large_enough(
-    seen: Seen, elder: bool, least_text: int, least_target: int
+VIEWS = {
+    "day": ({}, 16, 24),
+    "night": ({"color_scheme": "dark"}, 16, 24),
+    "elder": ({}, 24, 60),
+    "phone": ({"viewport": {"width": 360, "height": 740}, "has_touch": True}, 16, 24),
+}
+"""View → how the browser is set, the least text size and the least height of a target [px]."""
+
+SMALL_TEXT = """(least) => [...document.querySelectorAll('lingjing-console *')]
+    .filter((item) => item.getClientRects().length
+      && !item.closest('.visually-hidden, .plot')
+      && [...item.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
+      && parseFloat(getComputedStyle(item).fontSize) < least - 0.01)
+    .map((item) => `${item.className || item.tagName}: ${item.textContent}`)"""
+SMALL_TARGETS = """(least) => [...document.querySelectorAll('button, select, summary, #hour')]
+    .filter((item) => item.getClientRects().length
+      && item.getBoundingClientRect().height < least - 0.5)
+    .map((item) => item.id || item.className || item.tagName)"""
+VIOLATIONS = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
+    .map((found) => `${found.id}: ${found.nodes.map((node) => node.html).join(' | ')}`)"""
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_can_be_read_touched_and_heard(browser: Any, server: Server, view: str) -> None:
+    settings, least_text, least_target = VIEWS[view]
+    seen = Seen(browser, server.address, bypass_csp=True, **settings)
+    page = seen.open()
+    if view == "elder":
+        page.click("#elder")
+    axe = Path(__file__).parents[2] / "console/node_modules/axe-core/axe.min.js"
+    if axe.is_file():
+        page.evaluate(axe.read_text(encoding="utf-8"))
+    for tab in ("objects", "run", "work", "card"):
+        page.click(f"#tab-{tab}" if tab != "card" else ".work-row >> nth=0")
+        page.wait_for_selector("table.objects" if tab == "objects" else ".plot, #tabpanel")
+        assert page.evaluate(SMALL_TEXT, least_text) == []
+        assert page.evaluate(SMALL_TARGETS, least_target) == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        if axe.is_file():
+            assert page.evaluate(VIOLATIONS) == [], tab
+    seen.context.close()
+    assert seen.faults == []
+
+
+APART = ("lingjing-head", ".map-side", ".time-side", ".panel", ".foot")
+
+
+@pytest.mark.parametrize("elder", [False, True])
+def test_the_parts_of_the_page_never_cover_one_another(
+    browser: Any, server: Server, elder: bool
 ) -> None:
+    seen = Seen(browser, server.address, viewport={"width": 1920, "height": 1080})
     page = seen.open()
     if elder:
         page.click("#elder")
+    for width, height in ((1920, 1080), (1400, 900), (768, 1024), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
         seen.settle()
-    for tab in ("work", "objects", "run"):
-        page.click(f"#tab-{tab}")
-        small = page.evaluate(
-            """(least) => [...document.querySelectorAll('lingjing-console *')]
-            .filter((item) => item.getClientRects().length
-              && !item.closest('.visually-hidden, .plot')
-              && [...item.childNodes].some((node) => node.nodeType === 3 && node.data.trim())
-              && parseFloat(getComputedStyle(item).fontSize) < least - 0.01)
-            .map((item) => `${item.className || item.tagName}: ${item.textContent}`)""",
-            least_text,
-        )
-        assert small == []
-        tight = page.evaluate(
-            """(least) => [...document.querySelectorAll('button, select, summary, #hour')]
-            .filter((item) => item.getClientRects().length)
-            .filter((item) => item.getBoundingClientRect().height < least - 0.5)
-            .map((item) => item.id || item.className || item.tagName)""",
-            least_target,
-        )
-        assert tight == []
+        boxes = [page.locator(part).bounding_box() for part in APART]
+        for at, one in enumerate(boxes):
+            assert one["x"] >= 0, (width, APART[at])
+            assert one["x"] + one["width"] <= width + 0.5, (width, APART[at])
+            for other_at in range(at + 1, len(boxes)):
+                other = boxes[other_at]
+                across = min(one["x"] + one["width"], other["x"] + other["width"]) - max(
+                    one["x"], other["x"]
+                )
+                down = min(one["y"] + one["height"], other["y"] + other["height"]) - max(
+                    one["y"], other["y"]
+                )
+                sticky = ".time-side" in (APART[at], APART[other_at]) and width <= 860
+                assert sticky or min(across, down) < 1, (width, APART[at], APART[other_at])
+    seen.context.close()
 
 
 def test_night_is_dark_and_follows_the_system(browser: Any, server: Server) -> None:
@@ -405,19 +504,22 @@ def test_night_is_dark_and_follows_the_system(browser: Any, server: Server) -> N
     assert night.faults == []
 
 
-def test_a_phone_shows_map_time_and_list_without_sideways_scrolling(
+def test_a_phone_shows_labels_map_time_and_list_in_the_first_screen(
     browser: Any, server: Server
 ) -> None:
     phone = Seen(browser, server.address, viewport={"width": 360, "height": 740}, has_touch=True)
     page = phone.open()
-    for elder in (False, True):
-        if elder:
-            page.click("#elder")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
     map_box = page.locator("lingjing-map").bounding_box()
     list_box = page.locator("#panel").bounding_box()
-    assert map_box["height"] > 250
-    assert list_box["y"] >= map_box["y"] + map_box["height"]
+    assert map_box["y"] < 120
+    assert map_box["height"] > 280
+    assert map_box["y"] + map_box["height"] <= list_box["y"] < 640
+    badge = page.locator(".badge").first
+    assert badge.inner_text().strip() == "合成数据"
+    badge.locator("summary").click()
+    assert "城区为虚构" in badge.inner_text()
+    page.click("#options")
+    assert page.locator("#run").is_visible()
     phone.context.close()
     assert phone.faults == []
 
