@@ -18,6 +18,8 @@ from lingjing.twin.views import TwinView
 
 RASTER_ABOVE = 6000
 RASTER_DPI = 220
+LANE_M = 3.5
+THINNEST_PT, THICKEST_PT = 0.4, 1.8
 METRES_PER_DEGREE = 111_320.0
 GROUND, UNASSESSED = "#f6f5f1", "#dddcd6"
 COLOURS = LinearSegmentedColormap.from_list(
@@ -41,7 +43,9 @@ def draw_map(
     buildings = content.twin.view("Building")
     _buildings(axes, buildings, building_probability(content, buildings), norm)
     roads = content.twin.view("RoadSegment")
-    _roads(axes, roads, own_probability(content, roads), norm)
+    box = axes.get_window_extent().width / figure.dpi * 72.0
+    across = (east - west) * METRES_PER_DEGREE * math.cos(math.radians((south + north) / 2))
+    _roads(axes, roads, own_probability(content, roads), norm, box / max(across, 1.0))
     if not len(buildings):
         _points(axes, content, norm)
     axes.set_xlim(west, east)
@@ -60,7 +64,7 @@ def draw_map(
 def own_probability(content: RunContent, view: TwinView) -> NDArray[np.float64]:
     """Highest probability of the principal hazards of each entity itself [n]; NaN where none."""
     highest = np.full(len(view), np.nan)
-    for outcome in content.events():
+    for outcome in content.struck_by_frost():
         if outcome.kind != view.kind or outcome.probability is None or not outcome.assets.size:
             continue
         rows = rows_in(view, outcome.assets)
@@ -73,7 +77,7 @@ def building_probability(content: RunContent, buildings: TwinView) -> NDArray[np
     """Highest probability of the principal hazards among each building's assets [n]."""
     highest = own_probability(content, buildings)
     place = {str(item): row for row, item in enumerate(buildings.ids)}
-    for outcome in content.events():
+    for outcome in content.struck_by_frost():
         if outcome.probability is None or not outcome.assets.size:
             continue
         view, rows = content.rows_of(outcome)
@@ -111,11 +115,25 @@ def _buildings(axes: Axes, view: TwinView, chance: NDArray[np.float64], norm: No
     axes.add_collection(collection)
 
 
-def _roads(axes: Axes, view: TwinView, chance: NDArray[np.float64], norm: Normalize) -> None:
+def road_points(view: TwinView, points_per_metre: float) -> NDArray[np.float64]:
+    """Width of each road on paper [pt]: half its true width, within what can be seen and told."""
+    metres = view.number("width")
+    metres = np.where(np.isnan(metres), view.number("lanes", 2.0) * LANE_M, metres)
+    points: NDArray[np.float64] = np.clip(0.5 * metres * points_per_metre, THINNEST_PT, THICKEST_PT)
+    return points
+
+
+def _roads(
+    axes: Axes,
+    view: TwinView,
+    chance: NDArray[np.float64],
+    norm: Normalize,
+    points_per_metre: float,
+) -> None:
     shapes, owners = shapely.get_parts(shapely.from_wkb(view.wkb), return_index=True)
     lines = [shapely.get_coordinates(shape) for shape in shapes]
     values = chance[owners] if lines else np.empty(0)
-    width = np.clip(view.number("lanes", 2.0)[owners] * 0.35, 0.5, 2.2) if lines else np.empty(0)
+    width = road_points(view, points_per_metre)[owners] if lines else np.empty(0)
     order = np.argsort(np.nan_to_num(values, nan=-1.0), kind="stable")
     colours = COLOURS(norm(np.nan_to_num(values)))
     colours[np.isnan(values)] = mpl.colors.to_rgba("#c8c6bf")
@@ -132,7 +150,7 @@ def _roads(axes: Axes, view: TwinView, chance: NDArray[np.float64], norm: Normal
 
 def _points(axes: Axes, content: RunContent, norm: Normalize) -> None:
     """Assets themselves, where the district has no buildings to colour."""
-    for outcome in content.events():
+    for outcome in content.struck_by_frost():
         if outcome.kind == "RoadSegment" or outcome.probability is None:
             continue
         view, rows = content.rows_of(outcome)

@@ -76,8 +76,16 @@ WORK_COLUMNS = (
     "reason_en",
     "rank_reason_zh",
     "rank_reason_en",
+    "place_en",
+    "covered",
+    "coverage_zh",
+    "coverage_en",
     "attribution",
 )
+
+
+COVERED = {True: "yes", False: "no", None: ""}
+"""Whether material and crews reach for a job; empty where that is not known."""
 
 
 def metadata(content: RunContent) -> dict[str, str]:
@@ -215,6 +223,10 @@ def work_rows(content: RunContent) -> Iterable[dict[str, str]]:
             "reason_en": _cell(work.reason.text["en"]),
             "rank_reason_zh": _cell(row.reason.text["zh-CN"]),
             "rank_reason_en": _cell(row.reason.text["en"]),
+            "place_en": _cell(content.sub_district(work.place)["en"]),
+            "covered": COVERED[row.covered],
+            "coverage_zh": "" if row.coverage is None else _cell(row.coverage.text["zh-CN"]),
+            "coverage_en": "" if row.coverage is None else _cell(row.coverage.text["en"]),
             "attribution": _cell(credit),
         }
 
@@ -276,6 +288,7 @@ def _feature(row: dict[str, str]) -> dict[str, Any]:
         properties[name] = float(row[name])
     for name in ("rank", "asset_count"):
         properties[name] = int(row[name])
+    properties["covered"] = {"yes": True, "no": False, "": None}[row["covered"]]
     point = [float(row["longitude_deg"]), float(row["latitude_deg"])]
     return {
         "type": "Feature",

@@ -15,8 +15,9 @@ from lingjing.decision.work import Plan
 from lingjing.engine.run_snapshot import Snapshot
 from lingjing.sdk import Alarm, Foreseen, Manifest, Outcome, Outlook, Text
 from lingjing.twin.entities import SourceRecord
+from lingjing.twin.surroundings import NamedRoads, sub_district_names
 from lingjing.twin.views import TwinView
-from lingjing.vocabulary import LOCALES, LingjingError, Locale, Provenance, catalogue, words
+from lingjing.vocabulary import LOCALES, LingjingError, Locale, Provenance, catalogue, kinds, words
 
 MESSAGES = "lingjing.engine"
 
@@ -109,6 +110,65 @@ class RunContent:
             for item in self.outcomes
             if item.quantity == name and item.is_event
         )
+
+    def struck_by_frost(self) -> tuple[Outcome, ...]:
+        """Principal hazards of what frost itself can harm; all of them where there is none."""
+        found = tuple(item for item in self.events() if kinds()[item.kind].exposed)
+        return found or tuple(self.events())
+
+    @cached_property
+    def _roads(self) -> NamedRoads:
+        return NamedRoads(self.twin.view("RoadSegment"))
+
+    @cached_property
+    def _english(self) -> dict[str, str]:
+        return sub_district_names(self.twin.view("SubDistrict"), self.twin.district.settings)
+
+    def sub_district(self, name: str) -> dict[Locale, str]:
+        """A sub-district's name in every language."""
+        return {"zh-CN": name, "en": self._english.get(name, name)}
+
+    def where(self, outcome: Outcome, row: int) -> dict[Locale, str]:
+        """Sub-district, and name, building or nearest named road of one asset of an outcome.
+
+        A language's text is empty where nothing of the kind is known.
+        """
+        view, rows = self.rows_of(outcome)
+        index = int(rows[row])
+        district = self.sub_district(str(view.text("sub_district", "")[index]))
+        near = self._thing(view, index)
+        texts = catalogue(MESSAGES)
+        return {
+            locale: texts.text("place.both", locale, district=district[locale], thing=near[locale])
+            if district[locale] and near[locale]
+            else district[locale] or near[locale]
+            for locale in LOCALES
+        }
+
+    def _thing(self, view: TwinView, index: int) -> dict[Locale, str]:
+        """One entity by its own name, its building's, or the nearest road that has one."""
+        name, english = view.text("name", "")[index], view.text("name_en", "")[index]
+        if not name:
+            name = self._building_names.get(str(view.related("building")[index]), "")
+        if name:
+            return {"zh-CN": str(name), "en": str(english or name)}
+        longitude, latitude = float(view.longitude_deg[index]), float(view.latitude_deg[index])
+        road = self._roads.nearest(longitude, latitude)
+        if road is None:
+            return dict.fromkeys(LOCALES, "")
+        texts = catalogue(MESSAGES)
+        named: dict[Locale, str] = {"zh-CN": road[0], "en": road[1] or road[0]}
+        return {locale: texts.text("place.near", locale, road=named[locale]) for locale in LOCALES}
+
+    @cached_property
+    def _building_names(self) -> dict[str, str]:
+        view = self.twin.view("Building")
+        pairs = zip(view.text("name", ""), view.text("address", ""), strict=True)
+        return {
+            str(key): str(name or address)
+            for key, (name, address) in zip(view.ids, pairs, strict=True)
+            if name or address
+        }
 
     def rows_of(self, outcome: Outcome) -> tuple[TwinView, NDArray[np.intp]]:
         """The view of an outcome's kind, and the row of each of its assets there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from lingjing.vocabulary import (
 WORK_SHOWN = 8
 SUB_DISTRICTS_SHOWN = 6
 RULES_SHOWN = 5
+TONNE_KG = 1000.0
 MARKERS: dict[Locale, str] = {"zh-CN": "<!-- zh-CN -->", "en": "<!-- en -->"}
 
 
@@ -44,9 +46,16 @@ class Wording:
 
     def time(self, instant: str) -> str:
         """Local time to the hour, for people."""
+        return self._clock("time", instant)
+
+    def date_and_time(self, instant: str) -> str:
+        """Local time to the hour, with its year."""
+        return self._clock("dated", instant)
+
+    def _clock(self, key: str, instant: str) -> str:
         local = self.local(instant)
         month = self._texts.text(f"month.{local.month}", self.locale)
-        return self.text("time", month=month, day=local.day, hour=f"{local.hour:02d}")
+        return self.text(key, year=local.year, month=month, day=local.day, hour=f"{local.hour:02d}")
 
     def span(self, middle: str, early: str, late: str) -> str:
         """A middle time and the two around it, the day said once where it is the same."""
@@ -88,8 +97,8 @@ class Wording:
             return ">99%"
         return f"{share * 100:.0f}%"
 
-    def count(self, value: float) -> str:
-        """A number rounded to what it is worth: two or three figures."""
+    def count(self, value: float, total: float = math.inf) -> str:
+        """A number rounded to what it is worth, two or three figures; never above the total."""
         if value == 0:
             return "0"
         if value < 1:
@@ -97,19 +106,30 @@ class Wording:
         if value < 100:
             return f"{value:.0f}"
         step = 10 ** (len(str(int(value))) - 2 if value < 1000 else len(str(int(value))) - 3)
-        return f"{round(value / step) * step:,.0f}"
+        return f"{min(round(value / step) * step, total):,.0f}"
 
     def degrees(self, value: float) -> str:
         """A temperature to a tenth, with a true minus sign."""
-        return f"{value + 0.0:.1f}".replace("-0.0", "0.0").replace("-", "−") + " °C"
+        number = f"{value + 0.0:.1f}".replace("-0.0", "0.0").replace("-", "−")
+        return self.text("degrees", value=number)
 
     def name(self, titles: dict[str, str]) -> str:
         """The title in this language."""
         return titles[self.locale]
 
-    def place(self, text: str) -> str:
-        """A place, or words for an unknown one."""
-        return text or self.text("somewhere")
+    def place(self, facts: Facts) -> str:
+        """The place that these facts name, or words for an unknown one."""
+        return facts["place" if self.locale == "zh-CN" else "place_en"] or self.text("somewhere")
+
+    def struck(self, item: Facts) -> str:
+        """What is struck and how: `水表箱冰堵`; the event alone where it names the thing."""
+        texts = self._texts.texts[self.locale]
+        pair = texts.get(f"pair.{item['kind']}_{item['quantity']}")
+        return pair or self.text(
+            "hazard-of",
+            kind=self.kind(item["kind"]),
+            hazard=self.quantity(item["quantity"]),
+        )
 
 
 def headline(wording: Wording) -> str:
@@ -124,25 +144,24 @@ def headline(wording: Wording) -> str:
     key = "headline-likely" if struck["probability"] >= 0.5 else "headline-possible"
     sentence = wording.text(
         key,
-        place=wording.place(struck["place"]),
-        kind=wording.kind(first["kind"]),
-        hazard=wording.quantity(first["quantity"]),
+        place=wording.place(struck),
+        what=wording.struck(first),
         span=wording.span(struck["median"], struck["early"], struck["late"]),
         probability=wording.percent(struck["probability"]),
     )
+    frozen = [item for item in facts["hazards"] if kinds()[item["kind"]].exposed]
     counts = wording.text("list-separator").join(
-        wording.text(
-            "count",
-            hazard=wording.quantity(item["quantity"]),
-            kind=wording.kind(item["kind"]),
-            expected=wording.count(item["expected"]),
-        )
-        for item in sorted(facts["hazards"], key=lambda item: -item["expected"])[:3]
+        _count(wording, item, item["expected"], item["assets"])
+        for item in sorted(frozen or facts["hazards"], key=lambda item: -item["expected"])[:3]
         if item["expected"] >= 0.5
     )
     if counts:
         sentence += wording.text("headline-counts", hours=facts["window"]["hours"], counts=counts)
     return sentence
+
+
+def _count(wording: Wording, item: Facts, expected: float, total: float = math.inf) -> str:
+    return wording.text("count", what=wording.struck(item), expected=wording.count(expected, total))
 
 
 def words(content: RunContent, facts: Facts, locale: Locale) -> str:
@@ -184,8 +203,8 @@ def _opening(wording: Wording) -> Iterable[str]:
         yield f"> **{wording.name(label)}**"
     yield wording.text(
         "window",
-        start=wording.time(window["start"]),
-        end=wording.time(window["end"]),
+        start=wording.date_and_time(window["start"]),
+        end=wording.date_and_time(window["end"]),
         hours=window["hours"],
         zone=window["zone"],
     )
@@ -214,26 +233,33 @@ def _hazards(wording: Wording) -> Iterable[str]:
         for name in ("what", "expected", "homes", "where", "when", "chance")
     ]
     rows = []
-    for item in sorted(struck, key=lambda item: (item["first"]["median"], item["kind"])):
+    for item in sorted(struck, key=_table_order):
         first = item["first"]
         rows.append(
             [
+                wording.struck(item),
                 wording.text(
-                    "hazard-of",
-                    kind=wording.kind(item["kind"]),
-                    hazard=wording.quantity(item["quantity"]),
-                ),
-                wording.text(
-                    "of-all", expected=wording.count(item["expected"]), all=f"{item['assets']:,}"
+                    "of-all",
+                    expected=wording.count(item["expected"], item["assets"]),
+                    all=f"{item['assets']:,}",
                 ),
                 wording.count(item["expected_households"]) if item["expected_households"] else "—",
-                wording.place(first["place"]),
+                wording.place(first),
                 wording.span(first["median"], first["early"], first["late"]),
                 wording.percent(first["probability"]),
             ]
         )
     yield _table(head, rows)
     yield wording.text("hazards-note")
+
+
+def _table_order(item: Facts) -> tuple[bool, bool, float, float, str]:
+    """Roads, then what holds water by households, then what frost itself does not harm."""
+    kind = kinds()[item["kind"]]
+    water = kind.exposed and "households" in kind.attributes
+    return (
+        not kind.exposed, water, -item["expected_households"], -item["expected"], item["kind"]
+    )  # fmt: skip
 
 
 def _sub_districts(wording: Wording) -> Iterable[str]:
@@ -245,19 +271,15 @@ def _sub_districts(wording: Wording) -> Iterable[str]:
     head = [wording.text(f"areas-{name}") for name in ("name", "homes", "when", "what")]
     rows = []
     for item in found[:SUB_DISTRICTS_SHOWN]:
-        parts = sorted(item["expected"], key=lambda part: -part["count"])
+        parts = [part for part in item["expected"] if kinds()[part["kind"]].exposed]
+        parts = sorted(parts or item["expected"], key=lambda part: -part["count"])
         rows.append(
             [
-                item["name"],
+                item["name" if wording.locale == "zh-CN" else "name_en"],
                 wording.count(item["expected_households"]),
                 wording.time(item["first"]) if item["first"] else "—",
                 wording.text("list-separator").join(
-                    wording.text(
-                        "count",
-                        hazard=wording.quantity(part["quantity"]),
-                        kind=wording.kind(part["kind"]),
-                        expected=wording.count(part["count"]),
-                    )
+                    _count(wording, part, part["count"])
                     for part in parts[:3]
                     if part["count"] >= 0.5
                 ),
@@ -278,8 +300,7 @@ def _work(wording: Wording) -> Iterable[str]:
         "work-total", jobs=f"{work['jobs']:,}", crew_hours=wording.count(work["crew_hours"])
     )
     shown = enumerate(work["groups"][:WORK_SHOWN], start=1)
-    lines = [_job(wording, number, group) for number, group in shown]
-    yield "\n".join(lines)
+    yield "\n".join(_group(wording, number, group) for number, group in shown)
     parts = [
         wording.text(
             "owner-jobs",
@@ -290,28 +311,103 @@ def _work(wording: Wording) -> Iterable[str]:
         for item in work["by_owner"]
     ]
     yield wording.text("owners", parts=wording.text("list-separator").join(parts))
-    if work["material"]:
-        amounts = [_amount(wording, item) for item in work["material"]]
-        yield wording.text("material", parts=wording.text("list-separator").join(amounts))
+    yield from _budget(wording)
 
 
-def _job(wording: Wording, number: int, group: dict[str, Any]) -> str:
-    row, more = group["first"], group["jobs"] - 1
-    early = row["onset_early"]
-    when = wording.text("before", early=wording.time(early)) if early else ""
-    owner = wording.text("owner", owner=wording.word("owner", row["owner"]))
-    title, reason = wording.name(row["title"]), wording.name(row["reason"])
-    also = ""
-    if more:
-        also = wording.text("also", more=more, place=wording.place(row["place"]))
-        if group["amount"]:
-            also += wording.text("also-amount", amount=_amount(wording, group))
-    return f"{number}. **{title}** {when}{owner}{also}  \n   {reason}"
+def _group(wording: Wording, number: int, group: Facts) -> str:
+    """Jobs of one kind: how many, by whom, how far the stock reaches, and the first of them."""
+    first = group["first"]
+    early = first["onset_early"]
+    head = wording.text(
+        "group",
+        title=wording.name(group["title"]),
+        jobs=f"{group['jobs']:,}",
+        owner=wording.text("owner", owner=wording.word("owner", group["owner"])),
+        before=wording.text("before", early=wording.time(early)) if early else "",
+        amount=wording.text("group-amount", amount=_amount(wording, group))
+        if group["amount"]
+        else "",
+        covered=wording.text("group-covered", covered=f"{group['covered']:,}")
+        if group["covered"] is not None and group["covered"] < group["jobs"]
+        else "",
+    )
+    job = wording.text(
+        "job", rank=first["rank"], title=wording.name(first["title"]),
+        reason=wording.name(first["reason"]),
+    )  # fmt: skip
+    lines = [f"{number}. {head}", f"   - {job}"]
+    if group["next"]:
+        titles = [
+            wording.text("job-short", rank=row["rank"], title=wording.name(row["title"]))
+            for row in group["next"]
+        ]
+        lines.append("   - " + wording.text("next", titles=wording.text("and-then").join(titles)))
+    return "\n".join(lines)
+
+
+def _budget(wording: Wording) -> Iterable[str]:
+    """How far material and crews reach, and what to ask for."""
+    work = wording.facts["work"]
+    budget = work["budget"]
+    if budget is None:
+        if work["material"]:
+            amounts = [_amount(wording, item) for item in work["material"]]
+            parts = wording.text("list-separator").join(amounts)
+            yield wording.text("material", parts=parts)
+        return
+    yield "### " + wording.text("budget-title")
+    yield wording.text(
+        "budget",
+        jobs=f"{budget['jobs']:,}",
+        covered=f"{budget['covered']:,}",
+        share=wording.percent(budget["harm_share_covered"]),
+    )
+    lines = [_use(wording, use, budget["shift_hours"]) for use in budget["uses"] if use["jobs"]]
+    yield "\n".join(f"- {line}" for line in lines)
+    yield wording.text("budget-note")
+
+
+def _use(wording: Wording, use: Facts, shift_hours: float | None) -> str:
+    """One resource in words: needed, held, how far it reaches, what to ask for."""
+    crews = use["kind"] == "crew_hours"
+
+    def said(value: float) -> str:
+        if crews:
+            return wording.text("crew-hours", hours=wording.count(value))
+        return _amount(wording, {"amount": value, "unit": use["name"]})
+
+    values = {
+        "name": wording.word("owner" if crews else "material", use["name"].replace(" ", "_")),
+        "needed": said(use["needed"]),
+        "jobs": f"{use['jobs']:,}",
+    }
+    kind = "crew" if crews else "stock"
+    if use["held"] is None:
+        return wording.text(f"{kind}-unknown", **values)
+    values |= {"held": said(use["held"]), "shift": f"{shift_hours or 0.0:g}"}
+    if not use["short"]:
+        return wording.text(f"{kind}-enough", **values)
+    most = use["needed_for_most"] - use["held"]
+    ask = wording.text("stock-most", most=said(most)) if most > 0 else wording.text("stock-ask")
+    return wording.text(
+        f"{kind}-short",
+        **values,
+        ask=ask,
+        top=f"{use['covered_from_top']:,}",
+        covered=f"{use['covered']:,}",
+        share=wording.percent(use["harm_share_covered"]),
+        short=said(use["short"]),
+    )
 
 
 def _amount(wording: Wording, item: dict[str, Any]) -> str:
-    unit = wording.word("unit", item["unit"].replace(" ", "_"))
-    return wording.text("amount", amount=wording.count(item["amount"]), unit=unit)
+    amount, unit = item["amount"], item["unit"].replace(" ", "_")
+    if unit.startswith("kg") and amount >= TONNE_KG:
+        amount, unit = amount / TONNE_KG, f"t{unit.removeprefix('kg')}"
+        figures = f"{amount:.1f}" if amount < TONNE_KG else wording.count(amount)
+    else:
+        figures = wording.count(amount)
+    return wording.text("amount", amount=figures, unit=wording.word("unit", unit))
 
 
 def _uncertainty(wording: Wording) -> Iterable[str]:
@@ -338,7 +434,7 @@ def _coldest(wording: Wording, item: dict[str, Any]) -> str:
         "coldest",
         what=wording.quantity(item["quantity"]),
         kind=wording.kind(item["kind"]),
-        place=wording.place(item["place"]),
+        place=wording.place(item),
         p10=wording.degrees(item["p10"]),
         p50=wording.degrees(item["p50"]),
         p90=wording.degrees(item["p90"]),
@@ -357,7 +453,9 @@ def _quality(wording: Wording) -> Iterable[str]:
             for kind, count in quality["values_by_provenance"].items()
         ]
         lines.append(wording.text("values", shares=wording.text("list-separator").join(shares)))
-    lines += [_rule(wording, rule) for rule in quality["rules"][:RULES_SHOWN]]
+    rules = [_rule(wording, rule) for rule in quality["rules"][:RULES_SHOWN]]
+    if rules:
+        lines.append(wording.text("rules", parts=wording.text("list-separator").join(rules)))
     if quality["observed_to"]:
         lines.append(
             wording.text(
@@ -365,15 +463,25 @@ def _quality(wording: Wording) -> Iterable[str]:
             )
         )
     methods: dict[str, list[str]] = {}
+    noted = " ".join(weather["notes"])
     for name, method in weather["methods"].items():
+        if method in noted:  # a remark tells it, in a sentence
+            continue
         sign = quantity(name)
         title = sign.title_zh if wording.locale == "zh-CN" else sign.title_en.lower()
         methods.setdefault(method, []).append(title)
     parts = [
-        f"{wording.text('list-separator').join(names)}: {wording.word('method', method)}"
+        wording.text(
+            "by-method",
+            names=wording.text("list-separator").join(names),
+            method=wording.text("method-step").join(
+                wording.word("method", step) for step in method.split("+")
+            ),
+        )
         for method, names in sorted(methods.items())
     ]
-    lines.append(wording.text("weather", name=weather["name"], parts="; ".join(parts)))
+    parts_said = wording.text("clause-separator").join(parts) or wording.text("see-remarks")
+    lines.append(wording.text("weather", name=weather["name"], parts=parts_said))
     lines += [wording.text("note", note=wording.note(note)) for note in weather["notes"]]
     lines.append(wording.text("attribution", parts="; ".join(facts["attribution"])))
     lines.append(wording.text("run", run=facts["run"], version=facts["scenario"]["version"]))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingjing.decision.work import Ranked
+from lingjing.decision.work import BudgetUse, Ranked
 from lingjing.engine.run_content import RunContent
 from lingjing.sdk import LEVELS, Outcome, quantity
 from lingjing.twin.views import TwinView
-from lingjing.vocabulary import LOCALES, format_instant, kinds
+from lingjing.vocabulary import LOCALES, Locale, format_instant, kinds
 
 LIKELY = 0.5
 TOP_WORK = 10
+NEXT_WORK = 4
 EARLY, MIDDLE, LATE = (LEVELS.index(level) for level in (10, 50, 90))
 
 Facts = dict[str, Any]
@@ -71,7 +72,6 @@ def weather_facts(content: RunContent) -> Facts:
     """How cold, how surely and when, and how each forcing was had."""
     air = content.outlook.within("air_temperature").astype(np.float64)
     lowest = air.min(axis=1)
-    hours = air.argmin(axis=1).astype(np.float64)
     low, middle, high = (float(np.percentile(lowest, level)) for level in (10, 50, 90))
     return {
         "name": content.outlook.weather,
@@ -82,7 +82,7 @@ def weather_facts(content: RunContent) -> Facts:
         "methods": dict(sorted(content.outlook.methods.items())),
         "notes": list(content.outlook.notes),
         "air_minimum_degC": {"p10": _round(low), "p50": _round(middle), "p90": _round(high)},
-        "air_minimum_at": format_instant(content.instant(round(float(np.median(hours))))),
+        "air_minimum_at": format_instant(content.instant(float(air.mean(axis=0).argmin()))),
     }
 
 
@@ -102,7 +102,7 @@ def state_facts(content: RunContent, outcome: Outcome) -> Facts:
         "kind": outcome.kind,
         "quantity": outcome.quantity,
         "asset": str(outcome.assets[row]),
-        "place": _place(content, outcome, row),
+        **_places(content.where(outcome, row)),
         **{f"p{LEVELS[index]}": _round(levels[row, index]) for index in (EARLY, MIDDLE, LATE)},
     }
 
@@ -129,7 +129,7 @@ def hazard_facts(content: RunContent, outcome: Outcome) -> Facts:
     if row is not None:
         facts["first"] = {
             "asset": str(outcome.assets[row]),
-            "place": _place(content, outcome, row),
+            **_places(content.where(outcome, row)),
             "sub_district": _text_at(view, "sub_district", int(rows[row])),
             "longitude_deg": _round(view.longitude_deg[rows[row]], 6),
             "latitude_deg": _round(view.latitude_deg[rows[row]], 6),
@@ -169,9 +169,33 @@ def first_hazard(hazards: Sequence[Facts]) -> Facts | None:
     return min(struck, key=lambda item: (-item["first"]["probability"], item["kind"]))
 
 
+Served = dict[str, dict[str, float]]
+"""Expected households by building (or asset without one) and kind of asset."""
+
+
+def _groups(view: TwinView, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+    """The building of each asset, or the asset itself."""
+    homes, ids = view.related("building")[rows], view.ids[rows]
+    return np.array([home or own for home, own in zip(homes, ids, strict=True)], dtype=object)
+
+
+def _add_homes(
+    served: Served, kind: str, groups: NDArray[np.object_], expected: NDArray[np.float64]
+) -> None:
+    for group, value in zip(groups, expected.tolist(), strict=True):
+        if value > 0:
+            kinds_here = served.setdefault(str(group), {})
+            kinds_here[kind] = kinds_here.get(kind, 0.0) + value
+
+
 def sub_district_facts(content: RunContent) -> list[Facts]:
-    """Expected number struck by sub-district, kind and event; the most households first."""
+    """Expected number struck by sub-district, kind and event; the most households first.
+
+    The risers, boxes and valves of one building serve the same households, so of each building the
+    kind that expects most counts, not the sum.
+    """
     found: dict[str, Facts] = {}
+    served: dict[str, Served] = {}
     for outcome in content.events():
         if outcome.probability is None or outcome.onset_hours is None or not outcome.assets.size:
             continue
@@ -179,6 +203,8 @@ def sub_district_facts(content: RunContent) -> list[Facts]:
         chance = outcome.of_assets(outcome.probability).astype(np.float64)
         onset = outcome.of_assets(outcome.onset_hours[:, MIDDLE]).astype(np.float64)
         homes = view.number("households", 0.0)[rows]
+        expected = chance * homes
+        groups = _groups(view, rows)
         names = view.text("sub_district", "")[rows]
         for name in sorted({str(item) for item in names}):
             here = names == name
@@ -186,13 +212,14 @@ def sub_district_facts(content: RunContent) -> list[Facts]:
                 name,
                 {
                     "name": name,
+                    "name_en": content.sub_district(name)["en"],
                     "expected_households": 0.0,
                     "likely": 0,
                     "first": None,
                     "expected": [],
                 },
             )
-            entry["expected_households"] += float((chance[here] * homes[here]).sum())
+            _add_homes(served.setdefault(name, {}), outcome.kind, groups[here], expected[here])
             entry["likely"] += int((chance[here] >= LIKELY).sum())
             share = {"kind": outcome.kind, "quantity": outcome.quantity}
             entry["expected"].append(share | {"count": _round(chance[here].sum(), 1)})
@@ -200,8 +227,9 @@ def sub_district_facts(content: RunContent) -> list[Facts]:
             if row is not None and chance[here][row] >= LIKELY:
                 when = format_instant(content.instant(onset[here][row]))
                 entry["first"] = min(filter(None, (entry["first"], when)))
-    for entry in found.values():
-        entry["expected_households"] = _round(entry["expected_households"], 1)
+    for name, entry in found.items():
+        homes_of = served.get(name, {}).values()
+        entry["expected_households"] = _round(sum(max(by_kind.values()) for by_kind in homes_of), 1)
     total = {name: sum(part["count"] for part in e["expected"]) for name, e in found.items()}
     return sorted(
         found.values(),
@@ -245,27 +273,69 @@ def work_facts(content: RunContent) -> Facts:
         "harm_averted_households": _round(
             sum(row.work.weight * row.work.averted_share for row in rows), 1
         ),
+        "covered": None if content.plan.budget is None else content.plan.budget.covered,
+        "budget": budget_facts(content.plan.budget),
         "top": [_work_row(content, row) for row in rows[:TOP_WORK]],
         "groups": _work_groups(content, rows),
     }
 
 
+def budget_facts(budget: BudgetUse | None) -> Facts | None:
+    """How far material and crews reach; None where nothing is known of them."""
+    if budget is None:
+        return None
+    return {
+        "shift_hours": None if math.isnan(budget.shift_hours) else _round(budget.shift_hours, 1),
+        "jobs": budget.jobs,
+        "covered": budget.covered,
+        "covered_from_top": budget.covered_from_top,
+        "harm_share_covered": _share(budget.harm_covered, budget.harm),
+        "uses": [
+            {
+                "kind": use.kind,
+                "name": use.name,
+                "needed": _round(use.needed, 1),
+                "held": None if use.held is None else _round(use.held, 1),
+                "used": _round(use.used, 1),
+                "short": None if use.held is None else _round(max(use.needed - use.held, 0.0), 1),
+                "needed_for_most": _round(use.needed_for_most, 1),
+                "jobs": use.jobs,
+                "covered": use.covered,
+                "covered_from_top": use.covered_from_top,
+                "harm_share_covered": _share(use.harm_covered, use.harm),
+            }
+            for use in budget.uses
+        ],
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return _round(part / whole, 4) if whole > 0 else 1.0
+
+
 def _work_groups(content: RunContent, rows: Sequence[Ranked]) -> list[Facts]:
-    """Jobs of one action and owner in one place as one entry, in order of their first rank."""
+    """Jobs of one action, hazard and owner as one entry, in order of their first rank."""
     groups: dict[tuple[str, ...], list[Ranked]] = {}
     for row in rows:
-        work = row.work
-        place = work.place or work.id
-        groups.setdefault((work.action, work.hazard, work.owner, place), []).append(row)
+        groups.setdefault((row.work.action, row.work.hazard, row.work.owner), []).append(row)
+    titles = {item.name: item for item in content.manifest.actions}
+    known = content.plan.budget is not None
     return [
         {
+            "action": action,
+            "title": {"zh-CN": titles[action].title_zh, "en": titles[action].title_en},
+            "owner": owner,
+            "hazard": hazard,
             "first": _work_row(content, members[0]),
+            "next": [_work_row(content, row) for row in members[1:NEXT_WORK]],
             "jobs": len(members),
+            "covered": sum(row.covered is True for row in members) if known else None,
+            "crew_hours": _round(sum(row.work.effort_minutes for row in members) / 60.0, 1),
             "amount": _round(sum(row.work.amount for row in members), 1),
             "unit": members[0].work.amount_unit,
             "score": _round(sum(row.score for row in members), 4),
         }
-        for members in list(groups.values())[:TOP_WORK]
+        for (action, hazard, owner), members in list(groups.items())[:TOP_WORK]
     ]
 
 
@@ -279,6 +349,8 @@ def _work_row(content: RunContent, row: Ranked) -> Facts:
         "title": {locale: work.title[locale] for locale in LOCALES},
         "reason": {locale: work.reason.text[locale] for locale in LOCALES},
         "place": work.place,
+        "place_en": content.sub_district(work.place)["en"],
+        "covered": row.covered,
         "probability": _round(work.probability, 4),
         "score": _round(row.score, 4),
         "onset": None
@@ -340,11 +412,9 @@ def quality_facts(content: RunContent) -> Facts:
     }
 
 
-def _place(content: RunContent, outcome: Outcome, row: int) -> str:
-    """Street or name of an asset, then its sub-district."""
-    view, rows = content.rows_of(outcome)
-    parts = [_text_at(view, name, int(rows[row])) for name in ("sub_district", "name")]
-    return " ".join(part for part in parts if part)
+def _places(where: Mapping[Locale, str]) -> Facts:
+    """A place in both languages; `place` is the Chinese."""
+    return {"place": where["zh-CN"], "place_en": where["en"]}
 
 
 def _text_at(view: TwinView, name: str, row: int) -> str:

@@ -72,7 +72,7 @@ def test_a_salt_job_names_dose_times_area_and_the_local_time(
     )
     assert numbers["area_m2"] == pytest.approx(190.0 * 18.0)
     assert job.amount_unit == "kg salt"
-    assert re.search(r"最早 12月2\d日\d\d时", job.reason.text["zh-CN"])
+    assert re.search(r"最早12月2\d日\d\d时", job.reason.text["zh-CN"])
     assert re.search(r"earliest 2\d Dec \d\d:00", job.reason.text["en"])
     assert f"{job.amount:.1f}" in job.reason.text["en"]
     assert "示例桥" in job.title["zh-CN"]

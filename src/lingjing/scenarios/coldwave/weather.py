@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from lingjing.scenarios.coldwave.blocks import Collector, instant_of
+from lingjing.scenarios.coldwave.blocks import Collector
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings
 from lingjing.scenarios.coldwave.words import both, clock_words, number, share
 from lingjing.sdk import Alarm, Outcome, Outlook, TwinView, ensemble
+from lingjing.vocabulary import instant_of
 
 # When the night concerns this scenario. Before a district is known these hold everywhere.
 WATCH_AIR_C: Final = 2.0  # clear nights cool roads below the air: frost on roads is possible

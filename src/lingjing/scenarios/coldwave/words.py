@@ -29,12 +29,13 @@ def said(locale: Locale, key: str, values: Mapping[str, object]) -> str:
         name: value.texts[locale] if isinstance(value, Phrase) else value
         for name, value in values.items()
     }
-    return MESSAGES.text(key, locale, **filled).strip()  # a place may be empty
+    return MESSAGES.text(key, locale, **filled)
 
 
 def both(key: str, **values: object) -> dict[Locale, str]:
     """A message in every language."""
-    return {locale: said(locale, key, values) for locale in LOCALES}
+    # a place at the beginning or end may be empty
+    return {locale: said(locale, key, values).strip() for locale in LOCALES}
 
 
 def title_of(name: str, english: str) -> Phrase:
