@@ -20,7 +20,12 @@ class Outcome:
 
     For an event (`plugged`, `road_slippery`): `probability` that it happens within the window,
     `onset_hours` percentiles of when, over the members in which it does (NaN where in none), and
-    `hourly` the probability that it holds at each hour. `levels` and `fan` are None.
+    `hourly` a probability at each hour. `levels` and `fan` are None.
+
+    What `hourly` says depends on the event. One that comes and goes (`road_slippery`,
+    `road_below_zero`, `cold_exposure`): that it holds *at* that hour, so it rises and falls. One
+    that is counted from its onset (`freezing`, `plugged`, `burst`): that it has happened *by* that
+    hour, so it never falls, and ends at `probability`; a thaw does not show in it.
 
     For a state (`road_surface_temperature`): `levels` are percentiles over members of its extreme
     within the window (minimum of a temperature, maximum of a store), and `fan` its percentiles at
@@ -35,7 +40,7 @@ class Outcome:
         fan: [situations, 5, hours + 1], float32.
         probability: [situations], float32, 0 to 1.
         onset_hours: [situations, 5] hours after the window's start, float32.
-        hourly: [situations, hours + 1], float32, 0 to 1.
+        hourly: [situations, hours + 1], float32, 0 to 1: at or by the hour, see above.
     """
 
     quantity: str
