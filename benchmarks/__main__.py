@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from benchmarks.skill import road_winter
-from benchmarks.speed import night
+from benchmarks.speed import kernels, night
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -37,7 +37,9 @@ def main() -> None:
     if given.part in (None, "speed"):
         scales = tuple(float(scale) for scale in given.scales.split(","))
         machine = f"{platform.machine()}, Python {platform.python_version()}"
-        text = replaced(text, "speed", night.page(scales) + f"\nMachine: {machine}.\n")
+        baseline_s = night.baseline_seconds()
+        text = replaced(text, "kernels", kernels.page(baseline_s))
+        text = replaced(text, "speed", night.page(scales, baseline_s) + f"\nMachine: {machine}.\n")
         RESULTS.write_text(text, encoding="utf-8")
     if given.part in (None, "skill"):
         text = replaced(text, "skill", road_winter.page())

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 PROGRAM = "import sys; from lingjing.interfaces.cli import main; main(sys.argv[1:])"
 START = "2023-12-20T17:00+08:00"
@@ -87,6 +88,8 @@ def night(scale: float) -> dict[str, float]:
             for kind, number in counts.items()
             if kind in ("WaterPipe", "Riser", "MeterBox", "WaterTank", "Valve", "Tap")
         )
+        series = pq.read_table(out / "series.parquet", columns=["kind", "situation"])
+        situations = series.group_by(["kind", "situation"]).aggregate([]).num_rows
         size = sum(page.stat().st_size for page in out.rglob("*") if page.is_file())
         twin = (Path(folder) / "twin.sqlite").stat().st_size
     return {
@@ -94,6 +97,7 @@ def night(scale: float) -> dict[str, float]:
         "buildings": counts["Building"],
         "roads": counts["RoadSegment"],
         "exposed": exposed,
+        "situations": situations,
         "sketch_s": sketch.seconds,
         "sketch_mib": sketch.peak_mib,
         "run_s": run.seconds,
@@ -104,21 +108,21 @@ def night(scale: float) -> dict[str, float]:
     }
 
 
-def page(scales: tuple[float, ...] = (0.1, 1.0, 10.0)) -> str:
+def page(scales: tuple[float, ...], baseline: float) -> str:
     """Measure every scale and write the table."""
-    baseline = baseline_seconds()
     rows = [night(scale) for scale in scales]
     titles = (
-        "scale", "buildings", "road segments", "exposed assets", "sketch + import s", "MiB",
-        "run s (31 members, 72 h)", "run ÷ baseline", "MiB", "asset-members/s", "twin MB",
-        "results MB",
+        "scale", "buildings", "road segments", "exposed assets", "situations",
+        "sketch + import s", "MiB", "run s (31 members, 72 h)", "run ÷ baseline", "MiB",
+        "asset-members/s", "twin MB", "results MB",
     )  # fmt: skip
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for row in rows:
         rate = (row["roads"] + row["exposed"]) * 31 / row["run_s"]
         cells = (
             f"{row['scale']:g}", f"{row['buildings']:,}", f"{row['roads']:,}",
-            f"{row['exposed']:,}", f"{row['sketch_s']:.1f}", f"{row['sketch_mib']:,.0f}",
+            f"{row['exposed']:,}", f"{row['situations']:,}", f"{row['sketch_s']:.1f}",
+            f"{row['sketch_mib']:,.0f}",
             f"{row['run_s']:.1f}", f"{row['run_s'] / baseline:,.0f}", f"{row['run_mib']:,.0f}",
             f"{rate:,.0f}", f"{row['twin_mb']:.0f}", f"{row['output_mb']:.0f}",
         )  # fmt: skip
@@ -128,6 +132,8 @@ def page(scales: tuple[float, ...] = (0.1, 1.0, 10.0)) -> str:
         "## The first night, by size of district\n\n"
         f"`python -m benchmarks speed` on {cores} cores; baseline {baseline:.3f} s "
         "(NumPy `exp`, 50 M float32). Each step is a command in a process of its own, start of "
-        "Python included, kernels compiled beforehand.\n\n"
+        "Python included, kernels compiled beforehand. Assets with equal parameters share a "
+        "situation, which is computed once (docs/decisions/0004-situations-not-assets.md); an "
+        "inventory that measured every asset would need one for each.\n\n"
     )
     return head + "\n".join(lines) + "\n"
