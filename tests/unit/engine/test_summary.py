@@ -5,14 +5,17 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from typing import cast
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunResult
 from lingjing.engine.run_content import RunContent
-from lingjing.engine.summary import Wording, part_of
-from lingjing.vocabulary import LOCALES, catalogue
+from lingjing.engine.summary import Wording, _table_order, headline, part_of
+from lingjing.engine.summary_facts import Served, _add_homes
+from lingjing.vocabulary import LOCALES, Locale, catalogue
 
 
 @pytest.fixture
@@ -89,3 +92,78 @@ def test_both_catalogues_have_the_same_keys_and_fields() -> None:
     for locale in LOCALES:
         page = tomllib.loads((folder / f"{locale}.toml").read_text(encoding="utf-8"))
         assert page["summary"]
+
+
+@pytest.mark.parametrize(("value", "total", "said"), [(2978.0, 2978, "2,978"), (996.4, 997, "997")])
+def test_an_expected_count_is_never_above_the_total(
+    wording: Wording, value: float, total: int, said: str
+) -> None:
+    assert wording.count(value, total) == said
+
+
+def hazard(kind: str, quantity: str, **changes: object) -> dict[str, object]:
+    first = {
+        "place": "东街道 一路", "place_en": "First Road, East", "probability": 0.9,
+        "early": "2023-12-20T12:00:00Z", "median": "2023-12-20T13:00:00Z",
+        "late": "2023-12-20T14:00:00Z",
+    }  # fmt: skip
+    return {
+        "kind": kind, "quantity": quantity, "assets": 10, "expected": 9.0,
+        "expected_households": 0.0, "first": first, **changes,
+    }  # fmt: skip
+
+
+class ZoneOnly:
+    """As much of a run as the wording of times needs."""
+
+    zone = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_headline_speaks_of_what_freezes_and_not_of_shelters(locale: Locale) -> None:
+    shelters = hazard("Facility", "cold_exposure", expected=500.0, assets=500)
+    road = hazard("RoadSegment", "road_slippery")
+    facts: dict[str, object] = {
+        "alarm": {}, "window": {"hours": 72}, "first": road, "hazards": [shelters, road],
+    }  # fmt: skip
+    said = headline(Wording(cast("RunContent", ZoneOnly()), facts, locale))
+    assert ("道路结冰约9处" if locale == "zh-CN" else "icy road: about 9") in said
+    assert "500" not in said
+
+
+def test_the_table_puts_roads_first_then_water_by_households_then_the_rest() -> None:
+    rows = [
+        hazard("Facility", "cold_exposure", expected=99.0),
+        hazard("Tap", "plugged", expected=50.0),
+        hazard("Riser", "plugged", expected_households=30.0),
+        hazard("MeterBox", "plugged", expected_households=400.0),
+        hazard("RoadSegment", "road_slippery"),
+    ]
+    order = [item["kind"] for item in sorted(rows, key=_table_order)]
+    assert order == ["RoadSegment", "MeterBox", "Riser", "Tap", "Facility"]
+
+
+def test_households_of_one_building_are_counted_once_in_a_sub_district() -> None:
+    served: Served = {}
+    groups = np.array(["house", "house", "other"], dtype=object)
+    _add_homes(served, "Riser", groups, np.array([3.0, 4.0, 1.0]))
+    _add_homes(served, "MeterBox", groups, np.array([2.0, 6.0, 0.0]))
+    assert served == {"house": {"Riser": 7.0, "MeterBox": 8.0}, "other": {"Riser": 1.0}}
+
+
+def test_the_english_part_has_no_chinese_but_names(finished: RunResult) -> None:
+    english = RunFolder(finished.folder).words("en")
+    for word in ("户", "处", "项", "时", "张", "千克"):
+        assert word not in english
+
+
+def test_the_chinese_part_has_no_english_units(finished: RunResult) -> None:
+    chinese = RunFolder(finished.folder).words("zh-CN")
+    for word in (" kg", "mats", "beds", " h ", "°C"):
+        assert word not in chinese
+
+
+def test_an_asset_is_told_by_its_building(finished: RunResult) -> None:
+    (item,) = [item for item in finished.summary["hazards"] if item["first"]]
+    assert item["first"]["place"] == "西街道 测试0-0弄"
+    assert item["first"]["place_en"].startswith("测试0-0弄, ")
