@@ -195,7 +195,8 @@ export class LingjingMap extends LitElement {
     const right = this.legendWidth() + 16;
     const wide = this.clientWidth > 560;
     const left = wide ? 56 : 16;
-    const top = wide && this.scale === 1 ? 24 : 64 * this.scale; // below the tools
+    const tools = this.scale === 1 ? 64 : wide ? 96 : 150;
+    const top = wide && this.scale === 1 ? 24 : tools;
     this.map.fitBounds(this.bounds, { padding: { top, left, bottom: 24, right }, duration: 0 });
   }
 
