@@ -59,6 +59,9 @@ class Wording:
 
     def span(self, middle: str, early: str, late: str) -> str:
         """A middle time and the two around it, the day said once where it is the same."""
+        if self.time(early) == self.time(late):
+            begun = middle == self.facts["window"]["start"]
+            return self.text("at-start") if begun else self.time(middle)
         days = {self.local(item).date() for item in (middle, early, late)}
         values = {"median": self.time(middle), "early": self.time(early), "late": self.time(late)}
         if len(days) == 1:
@@ -257,9 +260,8 @@ def _table_order(item: Facts) -> tuple[bool, bool, float, float, str]:
     """Roads, then what holds water by households, then what frost itself does not harm."""
     kind = kinds()[item["kind"]]
     water = kind.exposed and "households" in kind.attributes
-    return (
-        not kind.exposed, water, -item["expected_households"], -item["expected"], item["kind"]
-    )  # fmt: skip
+    order = (-item["expected_households"], -item["expected"], item["kind"])
+    return (not kind.exposed, water, *order)
 
 
 def _sub_districts(wording: Wording) -> Iterable[str]:

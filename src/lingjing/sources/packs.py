@@ -113,6 +113,10 @@ class RoadWeights(Table, frozen=True, kw_only=True):
     bridge_factor: Positive
     ramp_factor: Positive
     class_factor: dict[str, NonNegative]
+    care_factor: Positive | None = None
+    care_radius_m: NonNegative | None = None
+    on_foot: NonNegative | None = None
+    on_foot_steps: NonNegative | None = None
 
 
 class Weights(Sourced, frozen=True, kw_only=True):
@@ -148,6 +152,7 @@ class Depots(Sourced, frozen=True, kw_only=True):
     salt_t: NonNegative
     straw_mats: NonNegative
     crews: NonNegative
+    shift_hours: Annotated[float, Meta(gt=0, le=24)] | None = None
     sites: Annotated[list[DepotSite], Meta(min_length=1)]
 
 

@@ -243,8 +243,8 @@ def test_it_sleeps_through_mild_weather_and_wakes_by_degrees(make_outlook: MakeO
     assert watch is not None
     assert act is not None
     assert (watch.level, act.level) == ("watch", "act")
-    assert "-6.0" in act.text["en"]
-    assert "-6.0" in act.text["zh-CN"]
+    assert "−6.0" in act.text["en"]
+    assert "−6.0" in act.text["zh-CN"]
 
 
 def test_snow_in_freezing_air_is_enough_to_act(make_outlook: MakeOutlook) -> None:

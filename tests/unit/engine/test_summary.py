@@ -167,3 +167,12 @@ def test_an_asset_is_told_by_its_building(finished: RunResult) -> None:
     (item,) = [item for item in finished.summary["hazards"] if item["first"]]
     assert item["first"]["place"] == "西街道 测试0-0弄"
     assert item["first"]["place_en"].startswith("测试0-0弄, ")
+
+
+def test_what_has_happened_before_the_window_is_not_given_a_time() -> None:
+    facts = {"window": {"start": "2023-12-20T09:00:00Z"}}
+    wording = Wording(cast("RunContent", ZoneOnly()), facts, "en")
+    begun, later = "2023-12-20T09:00:00Z", "2023-12-20T10:00:00Z"
+    assert "before" in wording.span(begun, begun, begun)
+    assert wording.span(later, later, later) == "20 Dec 18:00"
+    assert wording.span(later, begun, later) == "20 Dec 18:00 (17:00 to 18:00)"
