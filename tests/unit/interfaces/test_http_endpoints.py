@@ -8,6 +8,7 @@ import importlib.util
 import json
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,9 @@ from starlette.applications import Starlette
 
 from lingjing.interfaces.http import API, create_app
 from lingjing.interfaces.http.endpoints import ENDPOINTS
+from lingjing.interfaces.http.layers import LAYERS
+from lingjing.interfaces.http.runs import job_content
+from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.entities import Entity
 from lingjing.vocabulary import error_texts
 
@@ -400,3 +404,40 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     assert written == {API + path.replace(":path", "") for path in ENDPOINTS}
     codes = {code for code in error_texts() if code.startswith("http.")}
     assert codes == set(re.findall(r"`(http\.[a-z-]+)`", page))
+
+
+def test_what_is_warmed_is_what_the_page_asks_for_first(data: Path) -> None:
+    shelf = Shelf(data)
+    shelf.warm()
+    kept = {(key[0], key[-1 if key[0] == "layer" else -2]) for key in shelf._answers}
+    assert kept == {("layer", name) for name in LAYERS} | {
+        ("state", "roads"),
+        ("state", "buildings"),
+    }
+    shelf.close()
+
+
+def test_an_answer_asked_for_twice_at_once_is_made_once(tmp_path: Path) -> None:
+    shelf, made, begun, go = Shelf(tmp_path), [], threading.Event(), threading.Event()
+
+    def make() -> bytes:
+        made.append(1)
+        begun.set()
+        go.wait(10)
+        return b"{}"
+
+    askers = [threading.Thread(target=shelf._kept, args=(("state", "x"), make)) for _ in range(3)]
+    askers[0].start()
+    assert begun.wait(10)
+    for asker in askers[1:]:
+        asker.start()
+    go.set()
+    for asker in askers:
+        asker.join(10)
+    assert made == [1]
+
+
+def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
+    row = job_content({"assets": [str(number) for number in range(3000)]})
+    assert row["assets"] == [str(number) for number in range(20)]
+    assert row["asset_count"] == 3000
