@@ -312,7 +312,8 @@ def _work(wording: Wording) -> Iterable[str]:
         )
         for item in work["by_owner"]
     ]
-    yield wording.text("owners", parts=wording.text("list-separator").join(parts))
+    if work["budget"] is None:  # else the crews' own lines say it
+        yield wording.text("owners", parts=wording.text("list-separator").join(parts))
     yield from _budget(wording)
 
 
@@ -437,9 +438,7 @@ def _coldest(wording: Wording, item: dict[str, Any]) -> str:
         what=wording.quantity(item["quantity"]),
         kind=wording.kind(item["kind"]),
         place=wording.place(item),
-        p10=wording.degrees(item["p10"]),
-        p50=wording.degrees(item["p50"]),
-        p90=wording.degrees(item["p90"]),
+        **{level: wording.degrees(item[level]) for level in ("p10", "p50", "p90")},
     )
 
 

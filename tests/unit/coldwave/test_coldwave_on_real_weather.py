@@ -22,7 +22,7 @@ SHANGHAI = "shanghai-hourly-winters-2010-2012.csv", datetime(2011, 1, 14, tzinfo
 BEIJING = "beijing-guanyuan-hourly-2015-12-15_2016-02-15.csv", datetime(2016, 1, 21, tzinfo=UTC)
 
 
-def outlook_of(folder: Path, case: tuple[str, datetime], *, members: int | None = None) -> Outlook:
+def outlook_of(folder: Path, case: tuple[str, datetime], *, members: int = 1) -> Outlook:
     file, start = case
     hours = 120
     span = (start - timedelta(hours=48), start + timedelta(hours=hours))
