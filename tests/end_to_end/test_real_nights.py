@@ -72,7 +72,7 @@ def test_buildings_agree_with_another_count_of_the_same_file(data: Path, shared_
         report = {item.name: item.report for item in store.sources("yangpu")}["map:yangpu-siping"]
     assert report["read"]["building ways"] == outlines == 493
     assert report["read"]["highway ways"] == 315
-    # five multipolygon relations add one building each; the sixth of the file is incomplete
+    # five multipolygons add one building each; the sixth relation only groups parts
     assert counts["Building"] == outlines + 5
 
 
@@ -135,7 +135,7 @@ def test_an_owners_list_takes_the_place_of_what_was_inferred(
         houses = store.twin("yangpu").view("Building")
         inferred = store.counts("yangpu")
     rows = [
-        "id,kind,longitude_deg,latitude_deg,building,location,material,inner_diameter_mm,insulation_thickness_mm,households"  # noqa: E501 one header line
+        "id,kind,longitude_deg,latitude_deg,building,location,material,inner_diameter_mm,insulation_thickness_mm,households"
     ]
     for number in range(300):
         at = f"{houses.longitude_deg[number]},{houses.latitude_deg[number]}"

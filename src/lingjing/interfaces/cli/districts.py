@@ -195,6 +195,14 @@ def reason_in_words(reason: str) -> str:
         return reason
 
 
+def read_in_words(what: str) -> str:
+    """What a reader counted; a layer's own name where no words are known."""
+    try:
+        return say(f"read.{what.lower().replace(' ', '-')}")
+    except KeyError:
+        return what
+
+
 def show_import(shown: dict[str, Any], *, as_json: bool) -> None:
     """What a district holds, where it came from, what was left out, and how sure it is."""
     if as_json:
@@ -221,7 +229,9 @@ def show_source(source: dict[str, Any]) -> None:
     credit = ", ".join(text for text in thanks if text)
     click.echo(say("district.source", name=source["name"], credit=credit).rstrip(" ,，:："))
     if report.get("read"):
-        read = ", ".join(f"{name} {count:,}" for name, count in sorted(report["read"].items()))
+        read = ", ".join(
+            f"{read_in_words(name)} {count:,}" for name, count in sorted(report["read"].items())
+        )
         click.echo("  " + say("district.read", counts=read))
     for reason, count in sorted(report.get("repaired", {}).items()):
         click.echo("  " + say("district.repaired", count=count, reason=reason_in_words(reason)))
