@@ -81,6 +81,12 @@ export function readPlace(): SharedPlace {
   return parsePlace(location.hash);
 }
 
+let written = "";
+
+/** Keep the address up to date; browsers allow only so many changes, so the same is not written again. */
 export function writePlace(place: SharedPlace): void {
-  history.replaceState(null, "", formatPlace(place));
+  const said = formatPlace(place);
+  if (said === written) return;
+  history.replaceState(null, "", said);
+  written = said;
 }

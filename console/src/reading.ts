@@ -1,0 +1,279 @@
+/** What is read from the server: the district and run shown, and whether the server answers. */
+
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+import {
+  api,
+  ApiError,
+  ServerGone,
+  type District,
+  type LayerName,
+  type Locale,
+  type RunDetail,
+  type RunHead,
+  type StateLayer,
+  type WorkPage,
+} from "./api";
+import type { Addresses, Features, States } from "./map";
+import type { SharedPlace } from "./memory";
+import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
+import { setEnglishNames, setZone } from "./text";
+import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
+
+const LAYERS: readonly LayerName[] = ["sub-districts", "roads", "buildings", "facilities"];
+const HEARTBEAT_MS = 15_000;
+const ASSET_ZOOM = 16;
+/** Chance that counts as likely in the counts and the jump to the first freeze. */
+export const LIKELY = 0.5;
+
+/** What a page shows of it; every change makes the page draw itself anew. */
+interface Shown {
+  /** null until the server has answered for the first time. */
+  districts: District[] | null;
+  district: District | null;
+  runs: RunHead[];
+  run: RunDetail | null;
+  addresses: Addresses;
+  /** Features of the layers, read when the table wants them. */
+  features: Features;
+  states: States;
+  /** The first hour at which anything is likely to freeze. */
+  first: number | null;
+  quantities: Partial<Record<StateLayer, string>>;
+  titles: Record<string, Record<Locale, string>>;
+  /** The hour shown; null until the run says where to open. */
+  hour: number | null;
+  page: WorkPage | null;
+  /** The first rows of the whole list, which the map marks. */
+  marked: WorkPage["rows"];
+  filters: Filters;
+  assets: GeoJSON.FeatureCollection | null;
+  assetState: LayerState | null;
+  loading: boolean;
+  /** When the server last answered, once it no longer does. */
+  goneSince: number | null;
+  problem: ApiError | null;
+}
+
+const NOTHING: Readonly<Shown> = {
+  districts: null,
+  district: null,
+  runs: [],
+  run: null,
+  addresses: {},
+  features: {},
+  states: {},
+  first: null,
+  quantities: {},
+  titles: {},
+  hour: null,
+  page: null,
+  marked: [],
+  filters: NO_FILTERS,
+  assets: null,
+  assetState: null,
+  loading: true,
+  goneSince: null,
+  problem: null,
+};
+
+export class Reading implements ReactiveController {
+  private current = NOTHING;
+  private lastAnswer = Date.now();
+  private heartbeat: number | undefined;
+  private tableWanted = false;
+
+  /** `start` is called again where the server answers only after it was found gone. */
+  constructor(
+    private readonly host: ReactiveControllerHost,
+    private readonly start: () => Promise<void>,
+  ) {
+    host.addController(this);
+  }
+
+  hostConnected(): void {
+    this.heartbeat = window.setInterval(() => void this.guarded(async () => void (await api.health())), HEARTBEAT_MS);
+    void this.start();
+  }
+
+  hostDisconnected(): void {
+    window.clearInterval(this.heartbeat);
+  }
+
+  get now(): Readonly<Shown> {
+    return this.current;
+  }
+
+  private change(change: Partial<Shown>): void {
+    this.current = { ...this.current, ...change };
+    this.host.requestUpdate();
+  }
+
+  /** Ask the server; note when it is gone, and what it refuses. */
+  async guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.lastAnswer = Date.now();
+      if (this.now.goneSince !== null) {
+        this.change({ goneSince: null });
+        if (this.now.districts === null) void this.start();
+      }
+    } catch (error) {
+      if (error instanceof ServerGone) this.change({ goneSince: this.now.goneSince ?? this.lastAnswer });
+      else if (error instanceof ApiError) this.change({ problem: error });
+      else throw error;
+    } finally {
+      if (this.now.loading) this.change({ loading: false });
+    }
+  }
+
+  dismissProblem(): void {
+    this.change({ problem: null });
+  }
+
+  /** Read what there is, then the district and run of a shared place, or the newest run. */
+  async begin(place: SharedPlace): Promise<void> {
+    const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary()]);
+    const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
+    this.change({ titles, districts, runs });
+    const newest = runs.find((run) => districts.some((item) => item.name === run.district));
+    const name = place.district || newest?.district;
+    const district = districts.find((item) => item.name === name) ?? districts[0];
+    if (!district) return;
+    this.change({ hour: place.hour });
+    await this.choosePlace(district, place.run);
+  }
+
+  chooseDistrict(name: string): void {
+    const district = this.now.districts?.find((item) => item.name === name);
+    if (district) void this.guarded(() => this.choosePlace(district));
+  }
+
+  /** Show another run of the district, at the hour where it opens by itself. */
+  chooseRun(name: string): void {
+    this.change({ hour: null });
+    void this.guarded(() => this.readRunAndWork(name));
+  }
+
+  chooseQuantity(layer: StateLayer, quantity: string): void {
+    this.change({ quantities: { ...this.now.quantities, [layer]: quantity } });
+    void this.guarded(() => this.readStates());
+  }
+
+  setHour(hour: number): void {
+    this.change({ hour: Math.min(Math.max(hour, 0), this.now.run?.hours ?? 0) });
+  }
+
+  async filter(filters: Filters): Promise<void> {
+    const { run } = this.now;
+    if (!run) return;
+    this.change({ filters });
+    await this.guarded(async () => this.change({ page: await api.work(run.run, { ...filters, limit: PAGE_SIZE }) }));
+  }
+
+  /** Read the assets in view where the map is near enough to show them. */
+  async view(zoom: number, bounds: readonly number[]): Promise<void> {
+    const { district, run } = this.now;
+    if (!district || !run || zoom < ASSET_ZOOM) {
+      if (this.now.assets) this.change({ assets: null });
+      return;
+    }
+    await this.guarded(async () => {
+      const assets = await api.assets(district.name, bounds, run.run);
+      this.change({ assets, assetState: stateOfAssets(assets, Date.parse(run.start), run.hours) });
+    });
+  }
+
+  /** The features behind the table are read only while somebody looks at it. */
+  wantTable(wanted: boolean): void {
+    this.tableWanted = wanted;
+    if (wanted) void this.readTable();
+  }
+
+  private async readTable(): Promise<void> {
+    const { district, features } = this.now;
+    if (!district || features.roads) return;
+    await this.guarded(async () => {
+      const [roads, buildings] = await Promise.all([api.layer(district, "roads"), api.layer(district, "buildings")]);
+      if (this.now.district === district) this.change({ features: { roads, buildings } });
+    });
+  }
+
+  private async choosePlace(district: District, runName = ""): Promise<void> {
+    this.showStates({});
+    this.change({ page: null, marked: [], run: null });
+    this.show(district);
+    const here = this.now.runs.filter((run) => run.district === district.name);
+    const head = here.find((run) => run.run === runName) ?? here[0];
+    await Promise.all([this.readNames(district), head ? this.readRunAndWork(head.run) : undefined]);
+  }
+
+  /** Put a district on the map, which reads the layers by itself, off the page's thread. */
+  private show(district: District): void {
+    const addresses = Object.fromEntries(LAYERS.map((layer) => [layer, api.layerAddress(district, layer)]));
+    this.change({ district, addresses, features: {} });
+    if (this.tableWanted) void this.readTable();
+  }
+
+  private async readNames(district: District): Promise<void> {
+    const names: Record<string, string> = {};
+    for (const { properties } of (await api.layer(district, "sub-districts")).features) {
+      const { name, name_en } = (properties ?? {}) as { name?: string; name_en?: string };
+      if (name && name_en) names[name] = name_en;
+    }
+    setEnglishNames(names);
+    this.host.requestUpdate();
+  }
+
+  private async readRunAndWork(name: string): Promise<void> {
+    this.change({ filters: NO_FILTERS });
+    await Promise.all([this.readRun(name), this.readWork(name)]);
+  }
+
+  private async readWork(name: string): Promise<void> {
+    const page = await api.work(name, { offset: 0, limit: PAGE_SIZE });
+    this.change({ page, marked: page.rows });
+  }
+
+  private async readRun(name: string): Promise<void> {
+    const run = await api.run(name);
+    setZone(run.zone);
+    const { hour } = this.now;
+    this.change({
+      run,
+      hour: hour === null ? null : Math.min(hour, run.hours),
+      quantities: { roads: run.quantities.roads[0] ?? "", buildings: run.quantities.buildings[0] ?? "" },
+    });
+    await this.readStates();
+    if (this.now.hour !== null) return;
+    this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, Date.now()) });
+  }
+
+  private async readStates(): Promise<void> {
+    const { run } = this.now;
+    if (!run) return;
+    const states: States = {};
+    await Promise.all(
+      (["roads", "buildings"] as const).map(async (layer) => {
+        const quantity = this.now.quantities[layer];
+        if (quantity) states[layer] = unpack(await api.state(run.run, layer, quantity));
+      }),
+    );
+    await this.followImport(Object.values(states));
+    this.showStates(states);
+  }
+
+  private showStates(states: States): void {
+    const all = Object.values(states);
+    this.change({ states, first: firstHourReaching(all, LIKELY) ?? firstHourReaching(all, 0.1) });
+  }
+
+  /** Read the layers anew where the district was imported again after the page was opened. */
+  private async followImport(states: readonly LayerState[]): Promise<void> {
+    const { district } = this.now;
+    if (!district || states.every((state) => state.version === district.data_version)) return;
+    const { districts } = await api.districts();
+    this.change({ districts });
+    const again = districts.find((item) => item.name === district.name);
+    if (again) this.show(again);
+  }
+}
