@@ -9,12 +9,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 
-from lingjing.interfaces.http import API, create_app
+from lingjing.interfaces.http import API, create_app, serving
 from lingjing.interfaces.http.serving import address_of, open_socket
 from lingjing.vocabulary import LingjingError
 
@@ -169,3 +170,46 @@ def test_a_real_server_answers_on_its_socket(tmp_path: Path) -> None:
         ),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("platform", "displays", "wanted", "opened"),
+    [
+        ("linux", {}, True, False),
+        ("linux", {"DISPLAY": "", "WAYLAND_DISPLAY": ""}, True, False),
+        ("linux", {"DISPLAY": ":0"}, True, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True, True),
+        ("linux", {"DISPLAY": ":0"}, False, False),
+        ("darwin", {}, True, True),
+        ("win32", {}, True, True),
+        ("win32", {}, False, False),
+    ],
+)
+def test_a_browser_is_opened_only_where_there_is_a_screen(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    displays: dict[str, str],
+    wanted: bool,
+    opened: bool,
+) -> None:
+    shown: list[str] = []
+
+    class AtOnce:
+        """A timer whose time has come."""
+
+        def __init__(self, _seconds: float, function: Any, args: tuple[str, ...]) -> None:
+            self.start = lambda: function(*args)
+
+    listening = open_socket(0)
+    address = address_of(listening)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in displays.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(serving, "sys", SimpleNamespace(platform=platform))
+    monkeypatch.setattr(serving.webbrowser, "open", shown.append)
+    monkeypatch.setattr(serving.threading, "Timer", AtOnce)
+    monkeypatch.setattr(serving.uvicorn.Server, "run", lambda *_args, **_more: None)
+    serving.serve(tmp_path, open_browser=wanted, opened=listening)
+    assert shown == ([address] if opened else [])

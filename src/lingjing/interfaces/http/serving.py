@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -51,6 +53,16 @@ def address_of(opened: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def browser_has_screen() -> bool:
+    """Whether a browser would open in a window of its own.
+
+    On Linux without a display a text browser would take over the terminal of the server.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
 def serve(
     data_dir: Path,
     port: int = 8787,
@@ -64,7 +76,8 @@ def serve(
     Args:
         data_dir: Folder that holds everything kept.
         port: Port on loopback; 0 takes any free one.
-        open_browser: Show the page in the person's browser once it answers.
+        open_browser: Show the page in the person's browser once it answers, where there is
+            a screen to show it on.
         host: A loopback name or address.
         opened: A socket of `open_socket`, where the caller wants to name the address first.
 
@@ -81,7 +94,7 @@ def serve(
         server_header=False,
         lifespan="on",
     )
-    if open_browser:
+    if open_browser and browser_has_screen():
         address = address_of(listening)
         timer = threading.Timer(0.8, webbrowser.open, args=(address,))
         timer.daemon = True
