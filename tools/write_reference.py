@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -113,18 +114,30 @@ def attribute_lines(docstring: str) -> dict[str, str]:
     return found
 
 
+# One process a language, since texts are chosen when the commands are loaded.
+HELP = """
+import contextlib, io, json, sys
+from lingjing.interfaces.cli import run
+texts = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        run([*words, "--help"])
+    texts.append(out.getvalue())
+print(json.dumps(texts))
+"""
+
+
 def commands_page(locale: str) -> str:
     """The help of every command in one language."""
     environment = {**os.environ, "LINGJING_LOCALE": locale, "COLUMNS": "100", "NO_COLOR": "1"}
-    program = "import sys; from lingjing.interfaces.cli import main; main(sys.argv[1:])"
+    answer = subprocess.run(
+        [sys.executable, "-c", HELP, json.dumps(COMMANDS)],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
     parts = [f"# {'命令' if locale == 'zh-CN' else 'Commands'}\n\n{NOTE}\n"]
-    for words_of_command in COMMANDS:
-        answer = subprocess.run(
-            [sys.executable, "-c", program, *words_of_command, "--help"],
-            capture_output=True, text=True, check=True, env=environment,
-        )  # fmt: skip
+    for words_of_command, help_text in zip(COMMANDS, json.loads(answer.stdout), strict=True):
         title = " ".join(("lingjing", *words_of_command))
-        body = "\n".join(line.rstrip() for line in answer.stdout.strip().splitlines())
+        body = "\n".join(line.rstrip() for line in help_text.strip().splitlines())
         parts.append(f"## `{title}`\n\n```text\n{body}\n```\n")
     return "\n".join(parts)
 
