@@ -7,6 +7,7 @@ one NumPy `exp` over fifty million float32 on one thread.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -136,4 +137,18 @@ def page(scales: tuple[float, ...], baseline: float) -> str:
         "situation, which is computed once (docs/decisions/0004-situations-not-assets.md); an "
         "inventory that measured every asset would need one for each.\n\n"
     )
-    return head + "\n".join(lines) + "\n"
+    return head + "\n".join(lines) + "\n\n" + growth(rows) + "\n"
+
+
+def growth(rows: list[dict[str, float]]) -> str:
+    """How each cost grew from one scale to the next, in a sentence a step."""
+    parts = []
+    for small, large in itertools.pairwise(rows):
+        times = {name: large[name] / small[name] for name in ("exposed", "sketch_s", "run_s",
+                                                              "run_mib", "output_mb")}  # fmt: skip
+        parts.append(
+            f"From scale {small['scale']:g} to {large['scale']:g}: assets × {times['exposed']:.1f}, "
+            f"sketch × {times['sketch_s']:.1f}, run × {times['run_s']:.1f}, "
+            f"memory of the run × {times['run_mib']:.1f}, results × {times['output_mb']:.1f}."
+        )
+    return " ".join(parts)
