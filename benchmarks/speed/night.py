@@ -147,8 +147,9 @@ def growth(rows: list[dict[str, float]]) -> str:
         times = {name: large[name] / small[name] for name in ("exposed", "sketch_s", "run_s",
                                                               "run_mib", "output_mb")}  # fmt: skip
         parts.append(
-            f"From scale {small['scale']:g} to {large['scale']:g}: assets × {times['exposed']:.1f}, "
-            f"sketch × {times['sketch_s']:.1f}, run × {times['run_s']:.1f}, "
-            f"memory of the run × {times['run_mib']:.1f}, results × {times['output_mb']:.1f}."
+            f"From scale {small['scale']:g} to {large['scale']:g}: "
+            f"assets × {times['exposed']:.1f}, sketch × {times['sketch_s']:.1f}, "
+            f"run × {times['run_s']:.1f}, memory of the run × {times['run_mib']:.1f}, "
+            f"results × {times['output_mb']:.1f}."
         )
     return " ".join(parts)
