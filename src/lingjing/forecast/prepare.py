@@ -34,6 +34,8 @@ LARGEST_ERROR_SD_C: Final = 3.0
 HOURLY_CORRELATION: Final = 0.97
 WIND_LOG_SD: Final = 0.2
 PRECIPITATION_LOG_SD: Final = 0.4
+FAR_KM: Final = 50.0
+"""Farther than this the weather is hardly the district's own; the run says so."""
 _HOUR: Final = np.timedelta64(3600, "s")
 
 
@@ -73,6 +75,9 @@ def prepare_outlook(
         raise ValueError("the spin-up has no negative length")
     first, available = _locate(weather, window, spin_up_hours)
     notes = list(weather.notes)
+    away_km = _distance_km(weather, longitude_deg, latitude_deg)
+    if away_km > FAR_KM:
+        notes.append(note("far", distance=round(away_km)))
     if available < spin_up_hours:
         notes.append(note("spin-up", wanted=spin_up_hours, available=available))
     stop = first + available + window.hours + 1
@@ -117,6 +122,17 @@ def prepare_outlook(
         attribution=weather.attribution,
         notes=(*notes, *done.notes),
     )
+
+
+def _distance_km(weather: WeatherTable, longitude_deg: float, latitude_deg: float) -> float:
+    """How far from the district the weather was taken, on a sphere; 0 where it does not say."""
+    if weather.longitude_deg is None or weather.latitude_deg is None:
+        return 0.0
+    here, there = np.radians(latitude_deg), np.radians(weather.latitude_deg)
+    half_north = (there - here) / 2.0
+    half_east = np.radians(weather.longitude_deg - longitude_deg) / 2.0
+    chord = np.sin(half_north) ** 2 + np.cos(here) * np.cos(there) * np.sin(half_east) ** 2
+    return float(2.0 * 6371.0 * np.arcsin(np.sqrt(chord)))
 
 
 def _locate(weather: WeatherTable, window: Window, spin_up_hours: int) -> tuple[int, int]:

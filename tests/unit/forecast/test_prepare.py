@@ -289,3 +289,11 @@ def test_observed_weather_is_spread_by_the_way_to_the_station_only() -> None:
     assert spread == pytest.approx(0.5, abs=0.1)
     assert forecast.forcings["air_temperature"][last].std(axis=0).mean() > 2 * spread
     assert observed.methods["air_temperature"] == "forecast+ar1-representativeness"
+
+
+@pytest.mark.parametrize(("longitude", "told"), [(None, False), (121.6, False), (114.3, True)])
+def test_weather_from_far_away_is_said_to_be_so(longitude: float | None, *, told: bool) -> None:
+    table = replace(a_weather(*FORCINGS), longitude_deg=longitude, latitude_deg=31.3)
+    notes = prepare(table).notes
+    assert any("km away" in note for note in notes) is told
+    assert any("68" in note for note in notes) is told  # Wuhan lies 684 km from here
