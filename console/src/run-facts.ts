@@ -7,6 +7,7 @@ import { clock, date, named, number, of, t } from "./text";
 /** Whom to credit and under which licence; what is made up here, or says nothing, has neither. */
 function creditOf(source: Source): string {
   const silent = source.licence === "unstated";
+  if (source.attribution.includes(source.licence.split("-")[0] ?? "")) return source.attribution;
   const licence = silent ? (source.attribution && !source.synthetic ? t("run.noLicence") : "") : source.licence;
   return [source.attribution, licence].filter(Boolean).join(" · ");
 }

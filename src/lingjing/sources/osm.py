@@ -34,7 +34,7 @@ from lingjing.sources.osm_tags import (
 from lingjing.sources.roads import split_at_junctions, unique_names
 from lingjing.vocabulary import Attribute, LingjingError, Place, Provenance, catalogue
 
-ATTRIBUTION: Final = "© OpenStreetMap contributors"
+ATTRIBUTION: Final = "© OpenStreetMap contributors, ODbL 1.0"
 LICENCE: Final = "ODbL-1.0"
 
 _KEYS: Final = (

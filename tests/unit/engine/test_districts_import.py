@@ -398,7 +398,9 @@ def test_a_fetched_map_becomes_a_district(store: SqliteStore, tmp_path: Path) ->
         )
     assert len(asked) == 1
     assert done.counts["Building"] == 1
-    assert show_district(store, "yangpu")["attribution"] == ["© OpenStreetMap contributors"]
+    assert show_district(store, "yangpu")["attribution"] == [
+        "© OpenStreetMap contributors, ODbL 1.0"
+    ]
 
 
 def test_a_failed_fetch_leaves_no_district(store: SqliteStore, tmp_path: Path) -> None:
@@ -418,7 +420,7 @@ def test_the_real_block_is_imported_whole(store: SqliteStore, shared_data: Path)
     assert done.counts["Building"] == 498
     assert done.counts["RoadSegment"] >= 315 - 4
     shown = show_district(store, "yangpu")
-    assert shown["attribution"] == ["© OpenStreetMap contributors"]
+    assert shown["attribution"] == ["© OpenStreetMap contributors, ODbL 1.0"]
     assert done.counts["MeterBox"] > 1000
     once = contents(store)
     imported(store, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lingjing.interfaces.cli import lingjing, run
+from lingjing.interfaces.cli.districts import show_source
 from lingjing.interfaces.cli.frame import MESSAGES, chosen_locale, drawn_width, print_table
 from lingjing.vocabulary import EXIT_CODES, catalogue
 
@@ -172,3 +173,21 @@ def test_every_command_explains_itself_in_both_languages() -> None:
             key = f"help.{name}" if inner is None else f"help.{name}-{inner}"
             assert texts["zh-CN"][key].endswith(("。", "）。"))
             assert texts["en"][key].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("attribution", "licence", "said"),
+    [
+        ("© OpenStreetMap contributors, ODbL 1.0", "ODbL-1.0", "contributors, ODbL 1.0"),
+        ("the city", "CC-BY-4.0", "the city, CC-BY-4.0"),
+        ("meters.csv", "unstated", "meters.csv"),
+        ("", "unstated", "source: x"),
+    ],
+)
+def test_a_source_is_credited_with_its_licence_once(
+    attribution: str, licence: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_source({"name": "x", "attribution": attribution, "licence": licence, "report": {}})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith(said)
+    assert line.count("ODbL") <= 1

@@ -105,7 +105,10 @@ def test_building_carries_what_its_tags_say(read: Reader) -> None:
     assert building.attributes["levels"].provenance.kind == "imported"
     assert building.attributes["height"].provenance.kind == "inferred"
     assert building.attributes["height"].provenance.rule == "3-m-a-storey"
-    assert (batch.attribution, batch.licence) == ("© OpenStreetMap contributors", "ODbL-1.0")
+    assert (batch.attribution, batch.licence) == (
+        "© OpenStreetMap contributors, ODbL 1.0",
+        "ODbL-1.0",
+    )
 
 
 @pytest.mark.parametrize(

@@ -225,8 +225,9 @@ def show_import(shown: dict[str, Any], *, as_json: bool) -> None:
 def show_source(source: dict[str, Any]) -> None:
     """One import: whom to credit, what was read, repaired and left out."""
     report = source["report"]
-    thanks = (source["attribution"], "" if source["licence"] == "unstated" else source["licence"])
-    credit = ", ".join(text for text in thanks if text)
+    credit, licence = source["attribution"], source["licence"]
+    if licence != "unstated" and licence.partition("-")[0] not in credit:
+        credit = ", ".join(text for text in (credit, licence) if text)
     click.echo(say("district.source", name=source["name"], credit=credit).rstrip(" ,，:："))
     if report.get("read"):
         read = ", ".join(

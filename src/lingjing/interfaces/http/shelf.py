@@ -78,7 +78,9 @@ class Shelf:
             "updated_at": district.updated_at,
             "data_version": self.version(district),
             "counts": self.store.counts(district.name),
-            "attributions": list(dict.fromkeys(item.attribution for item in sources)),
+            "attributions": list(
+                dict.fromkeys(filter(None, (item.attribution for item in sources)))
+            ),
             "sources": [
                 {
                     "name": item.name,
