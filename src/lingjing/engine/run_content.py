@@ -17,7 +17,7 @@ from lingjing.sdk import Alarm, Foreseen, Manifest, Outcome, Outlook, Text
 from lingjing.twin.entities import SourceRecord
 from lingjing.twin.surroundings import NamedRoads, sub_district_names
 from lingjing.twin.views import TwinView
-from lingjing.vocabulary import LOCALES, LingjingError, Locale, Provenance, catalogue, kinds, words
+from lingjing.vocabulary import LOCALES, LingjingError, Locale, Provenance, catalogue, kinds
 
 MESSAGES = "lingjing.engine"
 
@@ -174,13 +174,6 @@ class RunContent:
         """The view of an outcome's kind, and the row of each of its assets there."""
         view = self.twin.view(outcome.kind)
         return view, rows_in(view, outcome.assets)
-
-    def text_column(self, outcome: Outcome, name: str) -> NDArray[np.object_]:
-        """A text attribute of each of an outcome's assets; empty text where it is not known."""
-        view, rows = self.rows_of(outcome)
-        if name not in words():
-            raise KeyError(name)
-        return view.text(name, "")[rows]
 
 
 def rows_in(view: TwinView, ids: NDArray[np.object_]) -> NDArray[np.intp]:
