@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.textpath import TextPath
@@ -71,6 +71,7 @@ def test_what_never_happens_has_no_onset() -> None:
     assert figures.onset_shares(np.full((1, 5), np.nan), np.array([0.0, 3.0])).tolist() == [[0.0]]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.floats(0, 72, width=32), min_size=5, max_size=5).map(sorted),
