@@ -4,7 +4,7 @@ import { html, LitElement, nothing } from "lit";
 import type { District, Locale, RunDetail, RunHead } from "./api";
 import type { Theme } from "./colours";
 import type { Settings } from "./memory";
-import { age, date, headOf, of, t } from "./text";
+import { age, date, headOf, of, t, toldApart } from "./text";
 
 export class LingjingHead extends LitElement {
   static override properties = {
@@ -83,17 +83,22 @@ export class LingjingHead extends LitElement {
 
   private choices() {
     const here = this.runs.filter((item) => item.district === this.district?.name);
+    const districts = toldApart(this.districts.map((item) => of(item.title)), this.districts.map((item) => item.name));
+    const runs = toldApart(
+      here.map((item) => `${of(item.scenario_title)} · ${date(item.start)} · ${t("head.hours", { n: item.hours })}`),
+      here.map((item) => item.run.split("-").slice(-2).join("-")),
+    );
     return html`<div class="choices">
       ${this.districts.length > 0
         ? html`<label>${t("head.district")}
             <select id="district" @change=${(event: Event) => this.say("district-chosen", (event.target as HTMLSelectElement).value)}>
-              ${this.districts.map((item) => html`<option value=${item.name} ?selected=${item.name === this.district?.name}>${of(item.title)}</option>`)}
+              ${this.districts.map((item, index) => html`<option value=${item.name} ?selected=${item.name === this.district?.name}>${districts[index]}</option>`)}
             </select></label>`
         : nothing}
       ${here.length > 0
         ? html`<label>${t("head.run")}
             <select id="run" @change=${(event: Event) => this.say("run-chosen", (event.target as HTMLSelectElement).value)}>
-              ${here.map((item) => html`<option value=${item.run} ?selected=${item.run === this.run?.run}>${of(item.scenario_title)} · ${date(item.start)} · ${t("head.hours", { n: item.hours })}</option>`)}
+              ${here.map((item, index) => html`<option value=${item.run} ?selected=${item.run === this.run?.run}>${runs[index]}</option>`)}
             </select></label>`
         : nothing}
     </div>`;

@@ -138,3 +138,11 @@ export function choice(attribute: string, value: string): string {
   const key = `choice.${attribute}.${value}`;
   return hasText(key) ? t(key) : value;
 }
+
+/** Labels of a choice, those that occur twice told apart by the mark that goes with each. */
+export function toldApart(labels: string[], marks: string[]): string[] {
+  return labels.map((label, index) => {
+    const twice = labels.indexOf(label) !== labels.lastIndexOf(label);
+    return twice ? `${label} · ${marks[index] ?? ""}` : label;
+  });
+}

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { formatPlace, parsePlace, preferredLanguage } from "../src/memory";
-import { age, CATALOGUES, clock, headOf, hourOfDay, of, percent, setEnglishNames, setLocale, setZone, t } from "../src/text";
+import { age, CATALOGUES, clock, headOf, hourOfDay, of, percent, setEnglishNames, setLocale, setZone, t, toldApart } from "../src/text";
 
 afterEach(() => {
   setLocale("zh-CN");
@@ -107,5 +107,12 @@ describe("a shared address", () => {
     expect(preferredLanguage(["en-GB", "zh-CN"])).toBe("en");
     expect(preferredLanguage(["fr"])).toBe("zh-CN");
     expect(preferredLanguage([])).toBe("zh-CN");
+  });
+});
+
+describe("choices that read the same", () => {
+  it("are told apart by their marks, and only those", () => {
+    expect(toldApart(["杨浦", "武昌", "杨浦"], ["sketch", "wuchang", "siping"])).toEqual(["杨浦 · sketch", "武昌", "杨浦 · siping"]);
+    expect(toldApart([], [])).toEqual([]);
   });
 });
