@@ -13,7 +13,7 @@ INTERRUPTED = 130
 ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Ctrl-C, `kill`, and a closed terminal."""
 
-Handler = Callable[[int, FrameType | None], None]
+Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 
 def main() -> None:
@@ -22,7 +22,15 @@ def main() -> None:
     from lingjing.interfaces.cli import main as run  # noqa: PLC0415 takes a second to load
 
     when_told(_clean_up)
-    run()
+    try:
+        run()
+    except KeyboardInterrupt:
+        # Told in the moment after the command had ended and before it was left.
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        # The work is done or undone; while Python takes itself apart a signal would only replace
+        # the status with its own.
+        when_told(signal.SIG_IGN)
 
 
 def when_told(do: Handler) -> None:
