@@ -37,4 +37,4 @@ def film_coefficient_W_m2K(wind_speed_m_s: Numbers) -> FloatArray:
 @numba.njit(cache=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]
 def film(wind_speed_m_s: float) -> float:
     """`film_coefficient_W_m2K` for use inside kernels; the wind is not negative."""
-    return 8.15 + 4.0 * wind_speed_m_s
+    return CALM_W_M2K + RADIATIVE_W_M2K + PER_WIND_W_M2K * wind_speed_m_s

@@ -7,6 +7,7 @@ import math
 import numba
 import numpy as np
 
+from lingjing.physics.enclosure import following_air, memory_of
 from lingjing.physics.film import film
 
 _CW = 1000.0 * 4200.0  # water, J/m3K
@@ -177,7 +178,7 @@ def _one_pipe(
     film_resistance = 1.0 / (2.0 * math.pi * skin * member[0])
     nucleation = -member[1]
     lag = pipe[8] * member[2]
-    follow = math.exp(-1.0 / lag) if lag > 1e-3 else 0.0
+    memory = memory_of(lag)
     frail = pipe[10] * member[3]
     supply = pipe[6]
     state[0], state[1], state[2] = supply, 0.0, 0.0
@@ -187,11 +188,7 @@ def _one_pipe(
         ice_out[0] = 0.0
     for hour in range(1, air.shape[0]):
         before = around
-        if follow > 0.0:
-            drift = (air[hour] - air[hour - 1]) * lag
-            around = air[hour] - drift + (before - air[hour - 1] + drift) * follow
-        else:
-            around = air[hour]
+        around = following_air(before, air[hour - 1], air[hour], lag, memory)
         breeze = 0.5 * (wind[hour - 1] + wind[hour]) * pipe[7]
         resistance = fixed + film_resistance / film(breeze)
         renewal = use[hour] * pipe[9]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lingjing.physics.arrays import checked, rows
+from lingjing.physics.enclosure import following_air, memory_of
 from lingjing.physics.film import film
 from lingjing.physics.pipe_kernel import relaxed
 from lingjing.physics.sampling import latin_hypercube, triangular
@@ -245,7 +246,7 @@ def _one_tank(
     walls = 4.0 * math.sqrt(lid) * tank[1]
     fixed = tank[2] / tank[3] + tank[4] / tank[5]
     lag = tank[8] * member[1]
-    follow = math.exp(-1.0 / lag) if lag > 1e-3 else 0.0
+    memory = memory_of(lag)
     supply = tank[6]
     state = np.zeros(3)
     state[0] = supply
@@ -257,11 +258,7 @@ def _one_tank(
     span = 1.0 / _SUB_STEPS
     for hour in range(1, air.shape[0]):
         before = around
-        if follow > 0.0:
-            drift = (air[hour] - air[hour - 1]) * lag
-            around = air[hour] - drift + (before - air[hour - 1] + drift) * follow
-        else:
-            around = air[hour]
+        around = following_air(before, air[hour - 1], air[hour], lag, memory)
         breeze = 0.5 * (wind[hour - 1] + wind[hour]) * tank[7]
         resistance = fixed + 1.0 / (film(breeze) * member[0])
         renewal = use[hour] * tank[9] * member[2]
