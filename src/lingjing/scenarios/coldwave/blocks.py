@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingjing.sdk import Outcome, catalogue, ensemble
+from lingjing.scenarios.coldwave.situations import Situations
+from lingjing.sdk import Outcome, Outlook, catalogue, ensemble
 from lingjing.vocabulary import LOCAL_ZONE, instant_of
 
 Floats = NDArray[np.float32]
@@ -25,6 +26,25 @@ MESSAGES = catalogue("lingjing.scenarios.coldwave")
 def local_hours(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Local hour of the day of each instant [hours]."""
     return np.array([instant_of(time).astimezone(LOCAL_ZONE).hour for time in times])
+
+
+def blocks_of(
+    situations: Situations, outlook: Outlook, arrays: int, budget_bytes: int, report: Report
+) -> Iterator[dict[str, NDArray[np.float64]]]:
+    """The situations in blocks whose histories fit the memory; reports each when it is done.
+
+    Args:
+        situations: To be computed.
+        outlook: Gives members and hours of a history.
+        arrays: How many arrays [situations, members, hours] are alive at once.
+        budget_bytes: Memory for them.
+        report: Takes the finished share.
+    """
+    rows = ensemble.rows_per_block(outlook.members, outlook.window.hours + 1, arrays, budget_bytes)
+    for start in range(0, len(situations), rows):
+        stop = min(start + rows, len(situations))
+        yield situations.block(start, stop)
+        report(stop / len(situations))
 
 
 class Collector:

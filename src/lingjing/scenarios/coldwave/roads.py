@@ -16,10 +16,17 @@ from lingjing.physics.road import (
     RoadParameters,
     simulate_roads,
 )
-from lingjing.scenarios.coldwave.blocks import BUDGET_BYTES, Collector, Floats, Report, local_hours
+from lingjing.scenarios.coldwave.blocks import (
+    BUDGET_BYTES,
+    Collector,
+    Floats,
+    Report,
+    blocks_of,
+    local_hours,
+)
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings, Numbers
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
-from lingjing.sdk import Outcome, Outlook, TwinView, ensemble
+from lingjing.sdk import Outcome, Outlook, TwinView
 
 SLIPPERY_MM: Final = 0.1
 """Ice, snow and frost together, as water, from which a surface below 0 °C is called slippery."""
@@ -105,13 +112,10 @@ def foresee_roads(
     parameters = RoadParameters.sampled(outlook.members, rng)
     forcing = _forcing(outlook)
     collector = Collector("RoadSegment", view.ids[kept], situations.index)
-    rows = ensemble.rows_per_block(outlook.members, outlook.window.hours + 1, 8, budget_bytes)
-    for start in range(0, len(situations), rows):
-        stop = min(start + rows, len(situations))
-        columns = _columns(situations.block(start, stop))
+    for block in blocks_of(situations, outlook, 8, budget_bytes, report):
+        columns = _columns(block)
         history = simulate_roads(columns, forcing, parameters, first_output=outlook.spin_up_hours)
         _collect(collector, history)
-        report(stop / len(situations))
     return collector.outcomes()
 
 

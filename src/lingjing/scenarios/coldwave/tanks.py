@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from lingjing.physics.materials import PIPE_MATERIALS
 from lingjing.physics.tanks import TankColumns, TankForcing, TankParameters, simulate_tanks
-from lingjing.scenarios.coldwave.blocks import BUDGET_BYTES, Collector, Report, local_hours
+from lingjing.scenarios.coldwave.blocks import (
+    BUDGET_BYTES,
+    Collector,
+    Report,
+    blocks_of,
+    local_hours,
+)
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
 from lingjing.scenarios.coldwave.water import (
     MATERIALS,
@@ -18,7 +24,7 @@ from lingjing.scenarios.coldwave.water import (
     surroundings,
 )
 from lingjing.scenarios.coldwave.water import STEPS as WATER_STEPS
-from lingjing.sdk import Outcome, Outlook, TwinView, ensemble
+from lingjing.sdk import Outcome, Outlook, TwinView
 
 VOLUME_M3: Final = 12.0
 WATER_DEPTH_M: Final = 1.5
@@ -83,17 +89,14 @@ def foresee_tanks(
         use_profile=(RENEWALS_BY_HOUR / RENEWALS_BY_HOUR.sum())[local_hours(outlook.times)],
     )
     collector = Collector(view.kind, view.ids, situations.index)
-    rows = ensemble.rows_per_block(outlook.members, outlook.window.hours + 1, 6, budget_bytes)
-    for start in range(0, len(situations), rows):
-        stop = min(start + rows, len(situations))
-        columns = _columns(situations.block(start, stop))
+    for block in blocks_of(situations, outlook, 6, budget_bytes, report):
+        columns = _columns(block)
         history = simulate_tanks(columns, forcing, parameters, first_output=outlook.spin_up_hours)
         collector.state("water_temperature", history.water_temperature_C, "lowest")
         collector.state("ice_fraction", history.ice_fraction, "highest")
         collector.state("tank_ice", history.ice_thickness_mm, "highest")
         hours = history.ice_fraction.shape[2]
         collector.event_at("freezing", np.maximum(history.freezing_hour, 0.0), hours)
-        report(stop / len(situations))
     return collector.outcomes()
 
 

@@ -16,9 +16,15 @@ from lingjing.physics.pipes import (
     PipeParameters,
     simulate_pipes,
 )
-from lingjing.scenarios.coldwave.blocks import BUDGET_BYTES, Collector, Report, local_hours
+from lingjing.scenarios.coldwave.blocks import (
+    BUDGET_BYTES,
+    Collector,
+    Report,
+    blocks_of,
+    local_hours,
+)
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
-from lingjing.sdk import Outcome, Outlook, TwinView, ensemble
+from lingjing.sdk import Outcome, Outlook, TwinView
 
 PIPE_KINDS: Final = ("WaterPipe", "Riser", "MeterBox", "Valve", "Tap")
 
@@ -150,13 +156,10 @@ def foresee_water(
         use_profile=RENEWALS_BY_HOUR[local_hours(outlook.times)],
     )
     collector = Collector(view.kind, view.ids, situations.index)
-    rows = ensemble.rows_per_block(outlook.members, outlook.window.hours + 1, 5, budget_bytes)
-    for start in range(0, len(situations), rows):
-        stop = min(start + rows, len(situations))
-        columns = _columns(situations.block(start, stop), RENEWAL_FACTOR[view.kind])
+    for block in blocks_of(situations, outlook, 5, budget_bytes, report):
+        columns = _columns(block, RENEWAL_FACTOR[view.kind])
         history = simulate_pipes(columns, forcing, parameters, first_output=outlook.spin_up_hours)
         _collect(collector, history)
-        report(stop / len(situations))
     return collector.outcomes()
 
 
