@@ -253,6 +253,7 @@ class _Plan:
         theirs: Document | None,
     ) -> None:
         """Take one entity's changes in, and note where the parent changed the same."""
+        after: Document | None
         if wanted.kind == "changed" and theirs is not None and mine is not None:
             after = self._changed(wanted, mine, theirs)
         else:
