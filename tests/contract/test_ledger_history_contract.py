@@ -1,0 +1,508 @@
+"""What every ledger promises of the past: history, aggregation, time travel, sealing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ledgers import (
+    DAY, HOUR, SECOND, START_US, create, delete, do, entity, iri, moment_values, note_late,
+    observed, read, update, urn, value,
+)  # fmt: skip
+
+from lingjing.twin.documents import instant_text
+from lingjing.twin.ledger import Branch, Change, Desk, Ledger, Selection, Span
+
+Opener = Callable[[], Ledger]
+FLOW = iri("flow")
+
+
+@pytest.fixture
+def trunk(ledger: Ledger) -> Branch:
+    return ledger.branch("")
+
+
+def span(*attributes: str, **parts: Any) -> Span:
+    return Span(attributes=attributes or (FLOW,), **parts)
+
+
+def flows(ledger: Ledger, branch: Branch, name: object = 1, **parts: Any) -> list[Any]:
+    return moment_values(ledger.history(branch, urn(name), span(**parts)))
+
+
+def test_every_change_is_kept_in_order_of_its_observation(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US), heat=7))
+    update(ledger, trunk, 1, flow=observed(3, START_US + 2 * HOUR))
+    note_late(ledger, trunk, 1, "flow", observed(2, START_US + HOUR))
+    update(ledger, trunk, 1, flow=observed("broken", START_US + 3 * HOUR, unitCode="G51"))
+    assert flows(ledger, trunk) == [1, 2, 3, "broken"]
+    assert flows(ledger, trunk, time="modifiedAt") == [1, 3, 2, "broken"]
+    assert read(ledger, trunk, 1) == {"flow": "broken", "heat": 7}
+    rows = ledger.history(trunk, urn(1), span())
+    assert [row.observed_us for row in rows] == [START_US + hour * HOUR for hour in range(4)]
+    assert all(row.recorded_us > START_US for row in rows)
+    assert rows[1].instance == observed(2, START_US + HOUR)
+    assert rows[3].instance == observed("broken", START_US + 3 * HOUR, unitCode="G51")
+    assert [row.operation for row in rows] == ["create", "create", "update", "update"]
+
+
+def test_numbers_keep_their_kind_in_history(ledger: Ledger, trunk: Branch) -> None:
+    given = [1, 1.5, 2.0, -0.0, 2**53 + 1, 1e300, True, None, [1], {"a": 1}]
+    create(ledger, trunk, entity(1))
+    for place, content in enumerate(given):
+        note_late(ledger, trunk, 1, "flow", observed(content, START_US + place * SECOND))
+    got = flows(ledger, trunk)
+    assert got == given
+    assert [type(item) for item in got] == [type(item) for item in given]
+    assert str(got[3]) == "-0.0"
+
+
+def test_windows_are_half_open(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1))
+    late = [observed(number, START_US + number * HOUR) for number in range(10)]
+    note_late(ledger, trunk, 1, "flow", *late)
+    first, last = START_US + 2 * HOUR, START_US + 5 * HOUR
+    assert flows(ledger, trunk, from_us=first, to_us=last) == [2, 3, 4]
+    assert flows(ledger, trunk, from_us=first + 1, to_us=last + 1) == [3, 4, 5]
+    assert flows(ledger, trunk, to_us=START_US) == []
+    assert flows(ledger, trunk, from_us=START_US + 8 * HOUR) == [8, 9]
+    assert flows(ledger, trunk, last=3) == [7, 8, 9]
+    assert flows(ledger, trunk, to_us=last, last=2) == [3, 4]
+    assert flows(ledger, trunk, last=0) == []
+
+
+def test_the_last_are_counted_by_attribute_over_all_datasets(ledger: Ledger, trunk: Branch) -> None:
+    document = entity(1)
+    create(ledger, trunk, document)
+    changes = [
+        Change("create", attribute, dataset, observed(number, START_US + number * HOUR))
+        for number, (attribute, dataset) in enumerate(
+            [(FLOW, ""), (FLOW, "urn:x:2"), (FLOW, ""), (FLOW, "urn:x:2"), (iri("heat"), "")]
+        )
+    ]
+    do(ledger, trunk, lambda desk: desk.record_history(urn(1), [iri("Riser")], changes))
+    rows = ledger.history(trunk, urn(1), Span(last=2))
+    assert sorted(moment_values(row for row in rows if row.attribute == FLOW)) == [2, 3]
+    assert [(row.attribute, row.dataset) for row in rows if row.attribute] == [
+        (FLOW, ""),
+        (FLOW, "urn:x:2"),
+        (iri("heat"), ""),
+    ]
+    only = ledger.history(trunk, urn(1), span(dataset="urn:x:2"))
+    assert moment_values(only) == [1, 3]
+    assert flows(ledger, trunk, dataset="") == [0, 2]
+    assert flows(ledger, trunk, dataset="urn:x:3") == []
+
+
+def test_what_has_no_observation_time_is_found_by_the_time_it_was_taken(
+    ledger: Ledger, trunk: Branch
+) -> None:
+    create(ledger, trunk, entity(1, flow=1))
+    update(ledger, trunk, 1, flow=2)
+    update(ledger, trunk, 1, flow=None)
+    assert flows(ledger, trunk) == []
+    assert flows(ledger, trunk, time="modifiedAt")[:2] == [1, 2]
+    gone = ledger.history(trunk, urn(1), span(time="deletedAt"))
+    assert [(row.operation, row.instance) for row in gone] == [("delete", None)]
+    taken = ledger.history(trunk, urn(1), span(time="modifiedAt"))[1].recorded_us
+    assert flows(ledger, trunk, time="modifiedAt", from_us=taken, to_us=taken + 1) == [2]
+
+
+def test_the_entity_itself_has_a_history(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=1))
+    delete(ledger, trunk, 1)
+    rows = ledger.history(trunk, urn(1), Span(time="modifiedAt"))
+    whole = [row for row in rows if row.attribute is None]
+    assert [row.operation for row in whole][:1] == ["create"]
+    gone = ledger.history(trunk, urn(1), Span(time="deletedAt"))
+    assert [row.operation for row in gone if row.attribute is None] == ["delete"]
+    assert all(row.instance is None for row in whole)
+    assert ledger.known_to_history(trunk, urn(1)) == (iri("Riser"),)
+    assert ledger.known_to_history(trunk, urn(2)) is None
+
+
+def test_an_entity_may_be_known_to_history_alone(ledger: Ledger, trunk: Branch) -> None:
+    note_late(ledger, trunk, 1, "flow", observed(1, START_US))
+    assert read(ledger, trunk, 1) is None
+    assert ledger.find(trunk, Selection()).records == []
+    assert ledger.types(trunk) == {}
+    assert ledger.known_to_history(trunk, urn(1)) == (iri("Riser"),)
+    assert flows(ledger, trunk) == [1]
+    assert ledger.history_ids(trunk, Selection(types=((iri("Riser"),),)), span()) == [urn(1)]
+    create(ledger, trunk, entity(1, flow=observed(2, START_US + HOUR)))
+    assert flows(ledger, trunk) == [1, 2]
+
+
+def test_entities_are_found_by_what_their_history_holds(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity("a"), entity("b", types=("Tank",)), entity("c"), entity("d"))
+    note_late(ledger, trunk, "c", "flow", observed(1, START_US))
+    note_late(ledger, trunk, "a", "flow", observed(1, START_US + HOUR))
+    note_late(ledger, trunk, "d", "heat", observed(1, START_US))
+    delete(ledger, trunk, "c")
+
+    def ids(window: Span, **selection: Any) -> list[str]:
+        found = ledger.history_ids(trunk, Selection(**selection), window)
+        return [item.rsplit(":", 1)[1] for item in found]
+
+    assert ids(span()) == ["a", "c"]
+    assert ids(Span()) == ["a", "c", "d"]
+    assert ids(span(to_us=START_US + 1)) == ["c"]
+    assert ids(span(), types=((iri("Tank"),),)) == []
+    assert ids(Span(time="modifiedAt"), types=((iri("Tank"),),)) == ["b"]
+    assert ids(span(), ids=(urn("a"), urn("zz"))) == ["a"]
+    assert ids(span(), id_pattern="[cd]$") == ["c"]
+    assert ids(span(), limit=1) == ["a"]
+    assert ids(span(), offset=1, limit=1) == ["c"]
+    assert ids(span(), after=urn("a")) == ["c"]
+
+
+def test_repeats_are_recognised(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US)))
+    note_late(ledger, trunk, 1, "flow", observed(2, START_US - HOUR))
+
+    def run(desk: Desk) -> list[Any]:
+        desk.record_history(
+            urn(1), [iri("Riser")], [Change("create", FLOW, "", observed(3, START_US - DAY))]
+        )
+        return [
+            [item["value"] for item in desk.observed_already(urn(1), FLOW, "", at)]
+            for at in (START_US, START_US - HOUR, START_US - DAY, START_US + 1)
+        ]
+
+    assert do(ledger, trunk, run, urn(1)) == [[1], [2], [3], []]
+
+
+def test_history_can_be_amended_and_erased_by_row(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US)))
+    note_late(ledger, trunk, 1, "flow", *(observed(n, START_US + n * HOUR) for n in (2, 3, 4)))
+    rows = ledger.history(trunk, urn(1), span())
+    number = rows[1].sequence
+    better = observed(2.5, START_US + 2 * HOUR)
+    assert do(ledger, trunk, lambda desk: desk.amend_history(urn(1), number, better))
+    assert not do(ledger, trunk, lambda desk: desk.amend_history(urn(1), 10**12, better))
+    assert not do(ledger, trunk, lambda desk: desk.amend_history(urn(2), number, better))
+    assert flows(ledger, trunk) == [1, 2.5, 3, 4]
+    third = rows[2].sequence
+    assert do(ledger, trunk, lambda desk: desk.erase_history(urn(1), FLOW, None, third)) == 1
+    assert do(ledger, trunk, lambda desk: desk.erase_history(urn(1), FLOW, None, third)) == 0
+    assert flows(ledger, trunk) == [1, 2.5, 4]
+    again = ledger.history(trunk, urn(1), span())
+    assert [row.sequence for row in again] == [rows[0].sequence, number, rows[3].sequence]
+
+
+def test_history_can_be_erased_by_attribute_dataset_or_whole(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US), heat=observed(1, START_US)))
+    create(ledger, trunk, entity(2, flow=observed(1, START_US)))
+    change = Change("create", FLOW, "urn:x:2", observed(2, START_US))
+    do(ledger, trunk, lambda desk: desk.record_history(urn(1), [iri("Riser")], [change]))
+    assert do(ledger, trunk, lambda desk: desk.erase_history(urn(1), FLOW, "urn:x:2")) == 1
+    assert flows(ledger, trunk) == [1]
+    assert do(ledger, trunk, lambda desk: desk.erase_history(urn(1), FLOW)) == 1
+    assert flows(ledger, trunk) == []
+    assert flows(ledger, trunk, name=2) == [1]
+    assert do(ledger, trunk, lambda desk: desk.erase_history(urn(1))) >= 1
+    assert ledger.history(trunk, urn(1), Span(time="modifiedAt")) == []
+    assert read(ledger, trunk, 1) == {"flow": 1, "heat": 1}
+    assert read(ledger, trunk, 2) == {"flow": 1}
+
+
+def test_an_entity_can_go_with_its_history(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US)))
+    delete(ledger, trunk, 1, forget=True)
+    assert read(ledger, trunk, 1) is None
+    assert ledger.history(trunk, urn(1), Span(time="modifiedAt")) == []
+    assert flows(ledger, trunk) == []
+    assert ledger.known_to_history(trunk, urn(1)) is None
+    assert ledger.history_ids(trunk, Selection(), Span(time="modifiedAt")) == []
+
+
+def test_a_branch_sees_the_past_it_came_from_and_its_own(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US)))
+    branch = ledger.create_branch(trunk, "b")
+    update(ledger, trunk, 1, flow=observed(2, START_US + HOUR))
+    update(ledger, branch, 1, flow=observed(3, START_US + 2 * HOUR))
+    assert flows(ledger, branch) == [1, 3]
+    assert flows(ledger, trunk) == [1, 2]
+    assert ledger.history_ids(branch, Selection(), span()) == [urn(1)]
+    # What the branch erases stays for its parent.
+    do(ledger, branch, lambda desk: desk.erase_history(urn(1), FLOW))
+    assert flows(ledger, trunk) == [1, 2]
+    ledger.drop_branch(branch)
+    assert flows(ledger, trunk) == [1, 2]
+
+
+# Aggregation
+
+
+def reference(times: Any, numbers: Any, start: int, period: int) -> dict[int, Any]:
+    """Values by start of period, sorted apart the plain way."""
+    groups: dict[int, list[float]] = {}
+    for at, number in zip(times.tolist(), numbers.tolist(), strict=True):
+        groups.setdefault(start + (at - start) // period * period, []).append(number)
+    return {at: np.array(group) for at, group in sorted(groups.items())}
+
+
+METHODS = ("totalCount", "distinctCount", "sum", "avg", "min", "max", "stddev", "sumsq")
+
+
+def filled(ledger: Ledger, trunk: Branch, count: int) -> tuple[Any, Any]:
+    """An entity with a long, gappy, shuffled history."""
+    random = np.random.default_rng(7)
+    steps = random.integers(1, 400, count).cumsum()
+    times = START_US + steps * SECOND
+    numbers = np.round(random.normal(20, 5, count), 1)
+    order = random.permutation(count)
+    create(ledger, trunk, entity(1))
+    for start in range(0, count, 2_000):
+        late = [
+            observed(float(numbers[place]), int(times[place]))
+            for place in order[start : start + 2_000]
+        ]
+        note_late(ledger, trunk, 1, "flow", *late)
+    return times, numbers
+
+
+@pytest.mark.parametrize("count", [50, 6_000])
+def test_aggregates_are_those_of_the_values(ledger: Ledger, trunk: Branch, count: int) -> None:
+    times, numbers = filled(ledger, trunk, count)
+    for parts in ({}, {"from_us": START_US + 2 * HOUR, "to_us": int(times[-1]) - HOUR}):
+        low = parts.get("from_us", 0)
+        inside = (times >= low) & (times < parts.get("to_us", 2**62))
+        start = low or int(times[0])
+        expected = reference(times[inside], numbers[inside], start, HOUR)
+        got = ledger.aggregate(trunk, urn(1), FLOW, span(**parts), METHODS, HOUR)
+        assert got.start_us.tolist() == list(expected)
+        assert (got.end_us - got.start_us).max() <= HOUR
+        groups = list(expected.values())
+        for method, by_hand in {
+            "totalCount": len,
+            "distinctCount": lambda group: len(set(group.tolist())),
+            "sum": np.sum,
+            "avg": np.mean,
+            "min": np.min,
+            "max": np.max,
+            "stddev": np.std,
+            "sumsq": lambda group: np.sum(group**2),
+        }.items():
+            np.testing.assert_allclose(
+                got.values[method], [by_hand(group) for group in groups], rtol=1e-9, atol=1e-9
+            )
+    whole = ledger.aggregate(trunk, urn(1), FLOW, span(), ("avg", "totalCount"), None)
+    assert whole.values["totalCount"].tolist() == [count]
+    np.testing.assert_allclose(whole.values["avg"], [numbers.mean()])
+
+
+def test_periods_may_be_counted_from_anywhere(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1))
+    note_late(ledger, trunk, 1, "flow", *(observed(n, START_US + n * HOUR) for n in (0, 1, 2, 9)))
+    origin = START_US - HOUR
+    got = ledger.aggregate(trunk, urn(1), FLOW, span(), ("sum",), 2 * HOUR, origin)
+    assert got.start_us.tolist() == [origin, origin + 2 * HOUR, origin + 10 * HOUR]
+    assert got.values["sum"].tolist() == [0.0, 3.0, 9.0]
+
+
+def test_what_is_no_number_is_not_averaged(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1))
+    given = [1, "x", None, True, 3, [5]]
+    note_late(
+        ledger,
+        trunk,
+        1,
+        "flow",
+        *(observed(item, START_US + place * SECOND) for place, item in enumerate(given)),
+    )
+    got = ledger.aggregate(trunk, urn(1), FLOW, span(), ("avg", "totalCount"), None)
+    assert got.values["avg"].tolist() == [2.0]
+    assert got.values["totalCount"].tolist() == [2.0]
+    nothing = ledger.aggregate(trunk, urn(1), iri("none"), span(), ("avg",), HOUR)
+    assert nothing.start_us.size == 0
+    assert nothing.values["avg"].size == 0
+    assert ledger.aggregate(trunk, urn(9), FLOW, span(), ("avg",), None).start_us.size == 0
+
+
+def test_aggregates_follow_the_branch_and_amendments(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1))
+    note_late(ledger, trunk, 1, "flow", observed(1, START_US))
+    branch = ledger.create_branch(trunk, "b")
+    note_late(ledger, trunk, 1, "flow", observed(10, START_US + 1))
+    note_late(ledger, branch, 1, "flow", observed(100, START_US + 2))
+
+    def total(where: Branch) -> float:
+        got = ledger.aggregate(where, urn(1), FLOW, span(), ("sum",), None)
+        return float(got.values["sum"][0])
+
+    assert (total(trunk), total(branch)) == (11.0, 101.0)
+    number = ledger.history(trunk, urn(1), span())[1].sequence
+    do(ledger, trunk, lambda desk: desk.amend_history(urn(1), number, observed(20, START_US + 1)))
+    assert (total(trunk), total(branch)) == (21.0, 101.0)
+
+
+# Time travel
+
+
+def instants(ledger: Ledger, trunk: Branch, *steps: Callable[[], None]) -> list[int]:
+    """Do the steps; the ledger's time after each."""
+    times = []
+    for step in steps:
+        step()
+        times.append(do(ledger, trunk, lambda desk: desk.now_us))
+        time.sleep(0.002)
+    return times
+
+
+def test_any_past_state_can_be_read(ledger: Ledger, trunk: Branch) -> None:
+    moments = instants(
+        ledger,
+        trunk,
+        lambda: create(ledger, trunk, entity(1, flow=1, heat=1, at=(121.5, 31.3))),
+        lambda: update(ledger, trunk, 1, flow=2),
+        lambda: update(ledger, trunk, 1, heat=None, speed=3),
+        lambda: note_late(ledger, trunk, 1, "flow", observed(77, START_US)),
+        lambda: delete(ledger, trunk, 1),
+        lambda: create(ledger, trunk, entity(1, heat=9)),
+    )
+    seen = []
+    for at in moments:
+        found = read(ledger, trunk, 1, at)
+        if found is not None:
+            found.pop("location", None)
+        seen.append(found)
+    third = {"flow": 2, "speed": 3}
+    assert seen == [{"flow": 1, "heat": 1}, {"flow": 2, "heat": 1}, third, third, None, {"heat": 9}]
+    assert read(ledger, trunk, 1, moments[0] - DAY) is None
+
+
+def test_past_documents_are_exact(ledger: Ledger, trunk: Branch) -> None:
+    document = entity(1, flow=observed(1, START_US), types=("Riser", "Pipe"), text="一")
+    document["scope"] = ["/a"]
+    document["attributes"][FLOW]["urn:x:2"] = value(5, datasetId="urn:x:2")
+    create(ledger, trunk, document)
+    before = ledger.records(trunk, [urn(1)])
+    time.sleep(0.002)
+    then = do(ledger, trunk, lambda desk: desk.now_us)
+    time.sleep(0.002)
+
+    def retype(desk: Desk) -> None:
+        seen = desk.document(urn(1))
+        assert seen is not None
+        content = {**seen["attributes"], FLOW: {"": seen["attributes"][FLOW][""]}}
+        after = {**seen, "type": [iri("Tank")], "scope": ["/b"], "modifiedAt": desk.now,
+                 "attributes": content}  # fmt: skip
+        desk.put(after, [Change("update"), Change("delete", FLOW, "urn:x:2")])
+
+    do(ledger, trunk, retype, urn(1))
+    assert ledger.records(trunk, [urn(1)], then) == before
+    assert ledger.find(trunk, Selection(types=((iri("Pipe"),),)), then).records == [before[urn(1)]]
+    assert ledger.find(trunk, Selection(types=((iri("Pipe"),),))).records == []
+    assert ledger.find(trunk, Selection(types=((iri("Tank"),),)), then).records == []
+
+
+def test_a_change_that_was_not_told_is_travelled_all_the_same(
+    ledger: Ledger, trunk: Branch
+) -> None:
+    moments = instants(
+        ledger,
+        trunk,
+        lambda: do(ledger, trunk, lambda desk: desk.put(entity(1, flow=1, heat=2), [])),
+        lambda: do(ledger, trunk, lambda desk: desk.put(entity(1, heat=3), [])),
+        lambda: update(ledger, trunk, 1, heat=4),
+    )
+    assert [read(ledger, trunk, 1, at) for at in moments] == [
+        {"flow": 1, "heat": 2},
+        {"heat": 3},
+        {"heat": 4},
+    ]
+
+
+def test_finding_in_the_past(ledger: Ledger, trunk: Branch) -> None:
+    moments = instants(
+        ledger,
+        trunk,
+        lambda: create(ledger, trunk, entity("a", flow=1, at=(1.0, 1.0)), entity("b", flow=1)),
+        lambda: delete(ledger, trunk, "a"),
+        lambda: create(ledger, trunk, entity("c", types=("Tank",))),
+    )
+
+    def ids(at: int | None, **selection: Any) -> list[str]:
+        found = ledger.find(trunk, Selection(**selection), at).records
+        return [record.id.rsplit(":", 1)[1] for record in found]
+
+    assert [ids(at) for at in moments] == [["a", "b"], ["b"], ["b", "c"]]
+    assert ids(moments[0] - DAY) == []
+    assert ids(moments[0], types=((iri("Riser"),),), limit=1) == ["a"]
+    assert ids(moments[0], bounds=(0.5, 0.5, 1.5, 1.5)) == ["a"]
+    assert ids(moments[1], bounds=(0.5, 0.5, 1.5, 1.5)) == []
+    assert ids(moments[1], attributes=(FLOW,)) == ["b"]
+    assert ids(None) == ["b", "c"]
+
+
+def test_time_travel_in_a_branch_goes_back_beyond_its_beginning(
+    ledger: Ledger, trunk: Branch
+) -> None:
+    made: list[Branch] = []
+    moments = instants(
+        ledger,
+        trunk,
+        lambda: create(ledger, trunk, entity(1, flow=1)),
+        lambda: update(ledger, trunk, 1, flow=2),
+        lambda: made.append(ledger.create_branch(trunk, "b")),
+        lambda: update(ledger, trunk, 1, flow=3),
+        lambda: update(ledger, made[0], 1, flow=4),
+        lambda: delete(ledger, made[0], 1),
+    )
+    branch = made[0]
+    assert [read(ledger, branch, 1, at) for at in moments] == [
+        {"flow": 1},
+        {"flow": 2},
+        {"flow": 2},
+        {"flow": 2},
+        {"flow": 4},
+        None,
+    ]
+    assert [read(ledger, trunk, 1, at) for at in moments[3:]] == [{"flow": 3}] * 3
+
+
+# Sealing
+
+
+def test_sealed_history_reads_the_same(open_ledger: Opener, tmp_path: Path) -> None:
+    ledger = open_ledger()
+    trunk = ledger.branch("")
+    times, _ = filled(ledger, trunk, 6_000)
+    note_late(
+        ledger, trunk, 1, "flow",
+        observed("odd", START_US + 1, unitCode="CEL"), value(7, observedAt=instant_text(START_US)),
+    )  # fmt: skip
+    create(ledger, trunk, entity(2, flow=observed(5, START_US)))
+    middle = int(times[4_000])
+    window = span(from_us=int(times[3_900]), to_us=int(times[4_100]))
+
+    def everything() -> list[Any]:
+        whole = ledger.aggregate(trunk, urn(1), FLOW, span(), METHODS, 6 * HOUR)
+        return [
+            ledger.history(trunk, urn(1), window),
+            ledger.history(trunk, urn(1), span()),
+            ledger.history(trunk, urn(2), span()),
+            ledger.history(trunk, urn(1), span(last=3, to_us=middle)),
+            whole.start_us.tolist(),
+            {method: column.round(9).tolist() for method, column in whole.values.items()},
+            ledger.history_ids(trunk, Selection(), span(to_us=START_US + HOUR)),
+        ]
+
+    before = everything()
+    ledger.seal(middle, tmp_path / "sealed")
+    files = list((tmp_path / "sealed").rglob("*.parquet"))
+    assert files
+    assert ledger.size()["sealed"] >= 3_000
+    assert everything() == before
+    ledger.close()
+    ledger = open_ledger()
+    assert everything() == before
+    # What comes late for a sealed time stands in its place.
+    note_late(ledger, trunk, 1, "flow", observed(-1, int(times[10]) + 1))
+    assert flows(ledger, trunk, from_us=int(times[10]), to_us=int(times[10]) + 2)[1] == -1
+    assert ledger.check() == []
