@@ -25,6 +25,7 @@ EXIT_CODES: Final[dict[str, int]] = {
     "scenario": 6,  # a guest broke its promises
     "outside": 7,  # network or another program
     "changed": 8,  # a replay differs from its record
+    "refused": 9,  # credentials are lacking, or do not reach so far
     "interrupted": 130,
 }
 

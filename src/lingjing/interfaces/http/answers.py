@@ -22,11 +22,21 @@ STATUS = {
     "output": 500,
     "scenario": 500,
     "internal": 500,
+    "refused": 403,
     "interrupted": 503,
 }
 """HTTP status of each family of errors."""
 
-STATUS_BY_CODE = {"http.method-not-allowed": 405, "http.foreign-host": 421}
+STATUS_BY_CODE = {
+    "http.method-not-allowed": 405,
+    "http.foreign-host": 421,
+    "access.needed": 401,
+    "access.unknown-scheme": 401,
+    "access.unknown-key": 401,
+    "access.expired-key": 401,
+    "access.bad-token": 401,
+    "access.issuer-unreachable": 503,
+}
 
 
 def encode(content: object) -> bytes:
