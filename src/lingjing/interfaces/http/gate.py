@@ -1,0 +1,57 @@
+"""The gate in front of the page's endpoints: who may read, who may send."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lingjing.engine.access import Gate
+from lingjing.interfaces.http.answers import error_answer
+from lingjing.vocabulary import LingjingError
+
+_OPEN: Final = frozenset({"/", "/icon.svg", "/health", "/ready"})
+"""The page itself holds no data; health must be asked before anyone has a key."""
+_OPEN_FOLDER: Final = "/assets/"
+_SENSE: Final = frozenset({"/api/v1/observations"})
+
+
+def role_of(method: str, path: str) -> str | None:
+    """The role that a request needs; None where anyone may."""
+    if path in _OPEN or path.startswith(_OPEN_FOLDER):
+        return None
+    if path in _SENSE:
+        return "sense"
+    return "read" if method in ("GET", "HEAD", "OPTIONS") else "operate"
+
+
+class AccessGuard:
+    """Lets a request through to the page's endpoints if the gate admits it."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            role = role_of(scope["method"], scope["path"])
+            if role is not None:
+                headers = {
+                    name.decode("latin-1").lower(): value.decode("latin-1")
+                    for name, value in scope["headers"]
+                }
+                try:
+                    who = self._gate.admit(headers, role, headers.get("ngsild-tenant", ""))
+                except LingjingError as error:
+                    await refusal(error)(scope, receive, send)
+                    return
+                scope.setdefault("state", {})["principal"] = who
+        await self.app(scope, receive, send)
+
+
+def refusal(error: LingjingError) -> ASGIApp:
+    """The answer to a request that is not admitted, with the challenge that 401 asks for."""
+    response = error_answer(error)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="lingjing"'
+    return response
