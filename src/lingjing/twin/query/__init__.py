@@ -1,0 +1,1 @@
+"""The query language over documents: values (`q`), types, scopes and geometry."""
