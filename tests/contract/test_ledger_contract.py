@@ -10,7 +10,19 @@ from typing import Any
 
 import pytest
 from ledgers import (
-    all_changes, changed, create, delete, do, entity, iri, names, place, read, shape, update, urn,
+    all_changes,
+    changed,
+    create,
+    delete,
+    do,
+    entity,
+    iri,
+    names,
+    place,
+    read,
+    shape,
+    update,
+    urn,
     value,
 )  # fmt: skip
 

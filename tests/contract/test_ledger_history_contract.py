@@ -10,8 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 from ledgers import (
-    DAY, HOUR, SECOND, START_US, create, delete, do, entity, iri, moment_values, note_late,
-    observed, read, update, urn, value,
+    DAY,
+    HOUR,
+    SECOND,
+    START_US,
+    create,
+    delete,
+    do,
+    entity,
+    iri,
+    moment_values,
+    note_late,
+    observed,
+    read,
+    update,
+    urn,
+    value,
 )  # fmt: skip
 
 from lingjing.twin.documents import instant_text

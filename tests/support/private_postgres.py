@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psycopg
 
-
 _PORT = 5432  # names the socket in the folder; nothing listens on the network
 _SETTINGS = {
     "listen_addresses": "",
