@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-import msgspec
-
-from lingjing.twin.ledger import Job, Ledger
+from lingjing.engine.access import Gate, Limits
+from lingjing.twin.ledger import DEFAULT_TENANT, Desk, Job, Ledger
 
 if TYPE_CHECKING:
     from lingjing.interfaces.ngsild.contexts import Contexts
     from lingjing.interfaces.ngsild.subscriptions import Subscriptions
 
+_ABOUT: Final = "service"
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds on what one request may ask.
-
-    Attributes:
-        body_bytes: Largest body.
-        batch_entities: Most entities in one batch.
-        page: Entities on a page where the request does not say.
-        page_most: Most entities on a page.
-        query_documents: Most documents that one query may look at.
-        query_characters: Longest query text.
-        join_level: Deepest retrieval of linked entities.
-    """
-
-    body_bytes: int = 16 * 1024 * 1024
-    batch_entities: int = 10_000
-    page: int = 20
-    page_most: int = 1000
-    query_documents: int = 1_000_000
-    query_characters: int = 10_000
-    join_level: int = 10
 
 
 class Service:
@@ -49,6 +29,7 @@ class Service:
         contexts: Where `@context`s are found.
         subscriptions: Who is told about changes.
         limits: What one request may ask.
+        gate: Who may do what; None lets everyone do everything.
     """
 
     def __init__(
@@ -57,11 +38,14 @@ class Service:
         contexts: Contexts,
         subscriptions: Subscriptions | None = None,
         limits: Limits | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.ledger = ledger
         self.contexts = contexts
         self.subscriptions = subscriptions
         self.limits = limits or Limits()
+        self.gate = gate
+        self.identity = _identity(ledger)
         # Reading SQLite costs less than handing the work to a thread.
         self._is_near = ledger.driver == "sqlite"
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="ngsild-read")
@@ -75,7 +59,7 @@ class Service:
     async def read_long(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call a reading method that may take long, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: call(*arguments, **named)
+            self._threads, partial(call, *arguments, **named)
         )
 
     async def write(self, job: Job[T]) -> T:
@@ -89,3 +73,21 @@ class Service:
     def close(self) -> None:
         """Let go of the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _identity(ledger: Ledger) -> str:
+    """A name of this ledger that stays the same; made when it is first asked for."""
+    held = ledger.note(DEFAULT_TENANT, _ABOUT, "identity")
+    if held is not None:
+        return held.decode()
+    trunk = ledger.ensure_tenant(DEFAULT_TENANT)
+
+    def name(desk: Desk) -> str:
+        known = desk.note(_ABOUT, "identity")
+        if known is not None:
+            return known.decode()
+        made = str(uuid.uuid4())
+        desk.put_note(_ABOUT, "identity", made.encode())
+        return made
+
+    return ledger.submit(Job(trunk, (), name)).result()
