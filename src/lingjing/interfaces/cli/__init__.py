@@ -7,7 +7,7 @@ import sys
 import click
 
 from lingjing import __version__
-from lingjing.interfaces.cli import districts, runs, scenarios, service, weather
+from lingjing.interfaces.cli import access, branches, districts, runs, scenarios, service, weather
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
 from lingjing.vocabulary import EXIT_CODES, LingjingError
 
@@ -23,10 +23,12 @@ for part in (
     districts.inventory,
     weather.weather,
     scenarios.scenario,
+    branches.branch,
     runs.run,
     runs.replay,
     service.serve,
     service.demo,
+    access.access,
     service.doctor,
     service.completion,
 ):

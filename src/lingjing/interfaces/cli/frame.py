@@ -126,6 +126,14 @@ def data_option(command: Command) -> Command:
     return option(command)
 
 
+def store_option(command: Command) -> Command:
+    """Add `--store URL`: another store than the file in the data folder."""
+    option = click.option(
+        "--store", metavar="URL", envvar="LINGJING_STORE", help=say("option.store")
+    )
+    return option(command)
+
+
 def json_option(command: Command) -> Command:
     """Add `--json`; its value also decides how errors are printed."""
 

@@ -23,7 +23,7 @@ _SIZE_KEPT_S: Final = 10.0
 
 
 class Meters:
-    """What is counted, in one registry of its own, so that two servers in one process do not mix."""
+    """What is counted; one registry a server, so that two in one process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
