@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 import platformdirs
 
 from lingjing.twin import SqliteStore, Store
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, Place
 
 DATA_VARIABLE: Final = "LINGJING_DATA"
@@ -65,6 +66,38 @@ def open_district(data_dir: Path, name: str) -> SqliteStore:
         store.close()
         raise
     return store
+
+
+@contextlib.contextmanager
+def open_ledger(
+    data_dir: Path, url: str | None = None, *, read_only: bool = False
+) -> Iterator[Ledger]:
+    """The living twin in a data folder, or at an address; let go of at the end.
+
+    Args:
+        data_dir: See `data_dir`; made where it is absent, unless it is only read.
+        url: `postgresql://…`, or None for the file in the folder.
+        read_only: Neither make nor change anything; works while another process writes.
+
+    Raises:
+        LingjingError: `twin.cannot-open`, `twin.in-use`, `twin.unreachable`.
+    """
+    ledger: Ledger
+    if url is not None:
+        # Only who uses PostgreSQL loads its driver.
+        from lingjing.twin.postgres_ledger import PostgresLedger  # noqa: PLC0415
+
+        ledger = PostgresLedger(url)
+    else:
+        from lingjing.twin.sqlite_ledger import SqliteLedger  # noqa: PLC0415
+
+        if not read_only:
+            data_dir.mkdir(parents=True, exist_ok=True)
+        ledger = SqliteLedger(data_dir / TWIN_FILE, read_only=read_only)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 @contextlib.contextmanager
