@@ -114,6 +114,14 @@ def _acceptable(rule: Quantity | frozenset[str] | type, value: AttributeValue) -
     return isinstance(value, bool)
 
 
+def acceptable(kind: str, name: str, value: object) -> bool:
+    """Whether an attribute of a kind may hold the value; False for one the kind lacks."""
+    rule = _rules(kind).get(name)
+    if rule is None or not isinstance(value, float | int | str | bool):
+        return False
+    return _acceptable(rule, value)
+
+
 def _encodable(text: str) -> bool:
     try:
         text.encode()
