@@ -66,6 +66,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         page_most: Most entities on a page.
         query_documents: Most documents that one query may look at.
         query_characters: Longest query text.
+        join_level: Most relationships that are followed to linked entities.
         request_s: Longest time that one request may take [s].
     """
 
@@ -76,6 +77,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     page_most: int = 1000
     query_documents: int = 1_000_000
     query_characters: int = 10_000
+    join_level: int = 10
     request_s: float = 60.0
 
 
