@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,9 +18,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from lingjing.engine.access import Gate
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
-from lingjing.interfaces.http.security import HEADERS, Guard
+from lingjing.interfaces.http.gate import AccessGuard
+from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.contract import Store
 from lingjing.vocabulary import LOCALES, LingjingError
@@ -27,6 +30,8 @@ from lingjing.vocabulary import LOCALES, LingjingError
 API = "/api/v1"
 WEB = Path(__file__).resolve().parent.parent / "web"
 """Where the built page lies in the package."""
+
+Life = Callable[[], AbstractAsyncContextManager[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -42,14 +47,23 @@ class Assets(StaticFiles):
 
 
 def create_app(
-    data_dir: Path, web_dir: Path | None = None, *, store: Store | None = None
+    data_dir: Path,
+    web_dir: Path | None = None,
+    *,
+    store: Store | None = None,
+    gate: Gate | None = None,
+    hosts: frozenset[str] = LOOPBACK_NAMES,
+    alongside: Life = contextlib.nullcontext,
 ) -> Starlette:
-    """The application over one data folder.
+    """The page and its endpoints over one data folder.
 
     Args:
         data_dir: Folder that holds everything kept; it may still be empty.
         web_dir: Where the built page lies; the one in the package by default.
         store: A store to read instead of the one in the folder.
+        gate: Who may do what; None lets everyone read.
+        hosts: Host names that are answered.
+        alongside: Runs while the application does.
     """
     shelf = Shelf(data_dir, store)
     web = web_dir or WEB
@@ -57,7 +71,8 @@ def create_app(
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         del app
-        yield
+        async with alongside():
+            yield
         shelf.close()
 
     def page(request: Request) -> Response:
@@ -76,7 +91,11 @@ def create_app(
             Route("/icon.svg", icon, methods=["GET"]),
             Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
         ],
-        middleware=[Middleware(Guard), Middleware(GZipMiddleware, minimum_size=1000)],
+        middleware=[
+            Middleware(Guard, hosts=hosts),
+            *([] if gate is None else [Middleware(AccessGuard, gate=gate)]),
+            Middleware(GZipMiddleware, minimum_size=1000),
+        ],
         exception_handlers={
             LingjingError: _refuse,
             HTTPException: _refuse_http,

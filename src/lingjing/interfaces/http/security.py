@@ -38,10 +38,15 @@ class Guard:
 
     A page elsewhere can make a browser resolve its own name to 127.0.0.1 and read what is served
     there (DNS rebinding); such requests still carry the foreign name in `Host`.
+
+    Args:
+        app: What answers the rest.
+        hosts: Names that are this machine's.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] = LOOPBACK_NAMES) -> None:
         self.app = app
+        self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +59,7 @@ class Guard:
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
-        if host_name(host) not in LOOPBACK_NAMES:
+        if host_name(host) not in self.hosts:
             refusal = error_answer(LingjingError("http.foreign-host", host=host[:100]))
             await refusal(scope, receive, send_guarded)
             return

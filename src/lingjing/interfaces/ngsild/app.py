@@ -51,9 +51,7 @@ class Application:
         self._headers = [
             (name.lower().encode(), value.encode()) for name, value in (headers or {}).items()
         ]
-        self._known = {
-            id(route): route.parameters | _EVERYWHERE for route in self.router.routes
-        }
+        self._known = {id(route): route.parameters | _EVERYWHERE for route in self.router.routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -65,11 +63,9 @@ class Application:
             answer = problem_answer(error)
         except RecursionError:
             answer = problem_answer(LingjingError("ngsild.too-deep"))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one request must not end the server
             _log.exception("%s %s failed", method, scope.get("path", ""))
-            answer = problem_answer(
-                LingjingError("ngsild.internal", detail=type(error).__name__)
-            )
+            answer = problem_answer(LingjingError("ngsild.internal", detail=type(error).__name__))
         lines = answer.headers + self._headers
         for name in _ECHOED:
             if name in headers:

@@ -1,4 +1,4 @@
-"""Attributes of an entity: append, update, partly update, replace, delete (5.6.2 to 5.6.5, 5.6.19)."""
+"""Attributes of an entity: append, update, change in part, replace, delete (5.6.2 to 5.6.5)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from lingjing.interfaces.ngsild.entities import same_id
 from lingjing.interfaces.ngsild.names import attribute_of, entity_id_of
 from lingjing.interfaces.ngsild.reading import (
     read_attribute,
-    read_attribute_fragment,
     read_fragment,
+    read_partial_attribute,
 )
+from lingjing.interfaces.ngsild.reading_members import Nulls
 from lingjing.interfaces.ngsild.requests import (
     BODIES,
     PATCH_BODIES,
@@ -30,13 +31,13 @@ from lingjing.vocabulary import LingjingError
 
 
 async def append_attributes(service: Service, request: Request) -> Answer:
-    """Attributes added to an entity; existing ones are replaced unless that is forbidden (5.6.3)."""
+    """Attributes added; existing ones are replaced unless that is forbidden (5.6.3)."""
     overwrite = "noOverwrite" not in request.options("noOverwrite")
 
     def step(fragment: Fragment, document: Document, now: str) -> Outcome:
         return changes.appended(document, fragment, now, overwrite=overwrite)
 
-    return await _change(service, request, step)
+    return await _change(service, request, step, "refused")
 
 
 async def update_attributes(service: Service, request: Request) -> Answer:
@@ -45,16 +46,17 @@ async def update_attributes(service: Service, request: Request) -> Answer:
     def step(fragment: Fragment, document: Document, now: str) -> Outcome:
         return changes.updated(document, fragment, now)
 
-    return await _change(service, request, step)
+    return await _change(service, request, step, "attributes")
 
 
 async def _change(
-    service: Service, request: Request, step: desks.FragmentStep
+    service: Service, request: Request, step: desks.FragmentStep, nulls: Nulls
 ) -> Answer:
     entity_id = entity_id_of(request)
     terms = await request.terms()
-    fragment = read_fragment(request.json(), terms)
-    same_id(fragment, entity_id)
+    body = request.json()
+    fragment = read_fragment(body, terms, nulls=nulls)
+    same_id(body, entity_id)
     types = desks.wanted_types(request, terms)
     outcome = await service.write(
         Job(
@@ -73,7 +75,7 @@ async def patch_attribute(service: Service, request: Request) -> Answer:
     entity_id = entity_id_of(request)
     terms = await request.terms()
     attribute = attribute_of(request, terms)
-    fragment = read_attribute_fragment(request.json(), terms, attribute)
+    fragment = read_partial_attribute(request.json(), terms, attribute=attribute)
     types = desks.wanted_types(request, terms)
 
     def step(document: Document, now: str) -> Outcome:
@@ -90,7 +92,7 @@ async def replace_attribute(service: Service, request: Request) -> Answer:
     entity_id = entity_id_of(request)
     terms = await request.terms()
     attribute = attribute_of(request, terms)
-    instances = read_attribute(request.json(), terms, attribute)
+    instances = read_attribute(request.json(), terms, attribute=attribute, nulls="attributes")
     types = desks.wanted_types(request, terms)
 
     def step(document: Document, now: str) -> Outcome:

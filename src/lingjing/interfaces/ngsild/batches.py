@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lingjing.interfaces.ngsild import desks
-from lingjing.interfaces.ngsild.names import is_uri
+from lingjing.interfaces.ngsild.entities import merged, read_merge
 from lingjing.interfaces.ngsild.reading import read_entity, read_fragment
+from lingjing.interfaces.ngsild.reading_members import is_uri
 from lingjing.interfaces.ngsild.requests import (
     BODIES,
     Answer,
@@ -99,7 +100,7 @@ async def create_batch(service: Service, request: Request) -> Answer:
 
 
 async def upsert_batch(service: Service, request: Request) -> Answer:
-    """Entities created, or replaced (or updated, with `options=update`) where they exist (5.6.8)."""
+    """Entities created; where they exist replaced, or updated if that is asked (5.6.8)."""
     update = "update" in request.options("update", "replace")
 
     def lay(desk: Desk, draft: Document) -> bool:
@@ -131,28 +132,24 @@ async def update_batch(service: Service, request: Request) -> Answer:
 
 async def merge_batch(service: Service, request: Request) -> Answer:
     """Fragments merged into entities that exist (5.6.20)."""
-    request.options("keyValues", "simplified", "concise", "normalized")
 
-    def read(member: Any, terms: Terms) -> Fragment:
-        return _with_id(
-            read_fragment(
-                member,
-                terms,
-                merge=True,
-                observed_at=request.query.get("observedAt"),
-                language=request.query.get("lang"),
-            ),
-            member,
+    def read(member: Any, terms: Terms) -> tuple[Fragment, Terms]:
+        return _with_id(read_merge(request, member, terms), member), terms
+
+    def lay(desk: Desk, item: tuple[Fragment, Terms]) -> bool:
+        fragment, terms = item
+        desks.apply(
+            desk,
+            fragment["id"],
+            lambda document, now: merged(request, fragment, document, terms, now),
         )
+        return False
 
-    def step(fragment: Fragment, document: Document, now: str) -> Outcome:
-        return changes.merged(document, fragment, now)
-
-    return await _run(service, request, read, _all_or_error(step))
+    return await _run(service, request, read, lay)
 
 
 def _read_part(member: Any, terms: Terms) -> Fragment:
-    return _with_id(read_fragment(member, terms), member)
+    return _with_id(read_fragment(member, terms, nulls="attributes"), member)
 
 
 def _with_id(fragment: Fragment, member: Any) -> Fragment:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lingjing.interfaces.ngsild import desks
+from lingjing.interfaces.ngsild.merging import fitted, observed
 from lingjing.interfaces.ngsild.names import entity_id_of
 from lingjing.interfaces.ngsild.reading import read_entity, read_fragment
+from lingjing.interfaces.ngsild.reading_members import read_instant
 from lingjing.interfaces.ngsild.requests import (
     BODIES,
     PATCH_BODIES,
@@ -17,6 +19,7 @@ from lingjing.interfaces.ngsild.requests import (
     done,
 )
 from lingjing.interfaces.ngsild.service import Service
+from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin import changes
 from lingjing.twin.changes import Fragment, Outcome
 from lingjing.twin.documents import Document
@@ -24,6 +27,7 @@ from lingjing.twin.ledger import Desk, Job
 from lingjing.vocabulary import LingjingError
 
 LOCAL: Final = frozenset({"local"})
+_SIMPLIFIED: Final = frozenset({"keyValues", "simplified"})
 
 
 async def create_entity(service: Service, request: Request) -> Answer:
@@ -43,7 +47,7 @@ async def replace_entity(service: Service, request: Request) -> Answer:
     if isinstance(body, dict) and "id" not in body and "@id" not in body:
         body = {"id": entity_id, **body}
     draft = read_entity(body, terms)
-    same_id(draft, entity_id)
+    same_id(body, entity_id)
     types = desks.wanted_types(request, terms)
 
     def replace(document: Document, now: str) -> Outcome:
@@ -63,26 +67,46 @@ async def merge_entity(service: Service, request: Request) -> Answer:
     """A fragment merged into an entity, member by member (5.6.17)."""
     entity_id = entity_id_of(request)
     terms = await request.terms()
-    chosen = request.options("keyValues", "simplified", "concise", "normalized")
-    fragment = read_fragment(
-        request.json(),
-        terms,
-        merge=True,
-        simplified=bool(chosen & {"keyValues", "simplified"})
-        or request.query.get("format") in ("keyValues", "simplified"),
-        observed_at=request.query.get("observedAt"),
-        language=request.query.get("lang"),
-    )
-    same_id(fragment, entity_id)
+    fragment = read_merge(request, request.json(), terms)
+    same_id(request.json(), entity_id)
     types = desks.wanted_types(request, terms)
 
     def merge(document: Document, now: str) -> Outcome:
-        return changes.merged(document, fragment, now)
+        return merged(request, fragment, document, terms, now)
 
     await service.write(
         Job(request.branch, (entity_id,), lambda desk: desks.apply(desk, entity_id, merge, types))
     )
     return done()
+
+
+def read_merge(request: Request, body: Any, terms: Terms) -> Fragment:
+    """What is to be merged, read as the parameters say.
+
+    Raises:
+        LingjingError: `ngsild.…`.
+    """
+    fragment: Fragment = read_fragment(
+        body, terms, nulls="anywhere", is_simplified=_is_simplified(request)
+    )
+    at = request.query.get("observedAt", "")
+    return observed(fragment, read_instant(at)) if at else fragment
+
+
+def merged(
+    request: Request, fragment: Fragment, document: Document, terms: Terms, now: str
+) -> Outcome:
+    """The entity with the fragment merged in."""
+    language = request.query.get("lang", "")
+    if language or _is_simplified(request):
+        fragment = fitted(fragment, document, terms, language)
+    return changes.merged(document, fragment, now)
+
+
+def _is_simplified(request: Request) -> bool:
+    chosen = request.options("keyValues", "simplified", "concise", "normalized")
+    named = request.query.get("format", "")
+    return named in _SIMPLIFIED or (not named and bool(chosen & _SIMPLIFIED))
 
 
 async def delete_entity(service: Service, request: Request) -> Answer:
@@ -98,13 +122,13 @@ async def delete_entity(service: Service, request: Request) -> Answer:
     return done()
 
 
-def same_id(fragment: Fragment | dict[str, Any], entity_id: str) -> None:
+def same_id(body: dict[str, Any], entity_id: str) -> None:
     """Refuse a body that names another entity than the address.
 
     Raises:
         LingjingError: `ngsild.other-id`.
     """
-    given = fragment.get("id", entity_id)
+    given = body.get("id", body.get("@id", entity_id))
     if given != entity_id:
         raise LingjingError("ngsild.other-id", given=str(given)[:300], id=entity_id[:300])
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from lingjing.interfaces.ngsild.reading_members import attribute_iri, is_uri
 from lingjing.interfaces.ngsild.requests import Request
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.vocabulary import LingjingError
 
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x1f]+")
 _ATTRIBUTE: Final = re.compile(r"[^\s@<>\"{}|\\^`\x00-\x1f][^\s<>\"{}|\\^`\x00-\x1f]*")
-
-
-def is_uri(text: str) -> bool:
-    """Whether the text is an absolute URI."""
-    return _URI.fullmatch(text) is not None
 
 
 def entity_id_of(request: Request) -> str:
@@ -37,12 +32,6 @@ def attribute_of(request: Request, terms: Terms) -> str:
         LingjingError: `ngsild.bad-attribute`.
     """
     name = request.parts["attribute"]
-    if name in NOT_ATTRIBUTES or not _ATTRIBUTE.fullmatch(name):
+    if not _ATTRIBUTE.fullmatch(name):
         raise LingjingError("ngsild.bad-attribute", name=name[:300])
-    return terms.expand(name)
-
-
-NOT_ATTRIBUTES: Final = frozenset(
-    {"id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt", "@context"}
-)
-"""Members of an entity that are no attributes."""
+    return attribute_iri(name, terms)

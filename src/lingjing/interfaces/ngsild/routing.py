@@ -9,7 +9,6 @@ from lingjing.interfaces.ngsild.requests import Route
 from lingjing.vocabulary import LingjingError
 
 
-
 class _Node:
     """One segment of the paths: what may follow it, and what is found here."""
 

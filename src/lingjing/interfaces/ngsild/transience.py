@@ -194,7 +194,5 @@ class Transience:
             except LingjingError as error:
                 # It stays hidden; the next attempt comes after a pause.
                 _log.warning("%s could not be taken away: %s", entity_id, error)
-                heapq.heappush(
-                    self._heap, (now_us + 5_000_000, branch_key, entity_id, branch)
-                )
+                heapq.heappush(self._heap, (now_us + 5_000_000, branch_key, entity_id, branch))
                 self._due[branch_key, entity_id] = now_us + 5_000_000

@@ -1,0 +1,100 @@
+"""The whole server: the NGSI-LD interface, the page with its endpoints, and what operators ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lingjing.engine.access import Gate
+from lingjing.interfaces.http.answers import error_answer
+from lingjing.interfaces.http.app import create_app
+from lingjing.interfaces.http.operations import PATHS, Measured, Meters, Operations
+from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard, host_name
+from lingjing.interfaces.ngsild.app import Application
+from lingjing.interfaces.ngsild.living import ROUTES, Living
+from lingjing.interfaces.ngsild.requests import BASE
+from lingjing.interfaces.ngsild.service import Service
+from lingjing.twin.contract import Store
+from lingjing.vocabulary import LingjingError
+
+
+class Root:
+    """Hands each request to the part that answers it.
+
+    Args:
+        interface: NGSI-LD.
+        page: The page and its endpoints; it checks the host name itself.
+        operations: Health, readiness and figures.
+        hosts: Host names that are answered.
+    """
+
+    def __init__(
+        self, interface: ASGIApp, page: ASGIApp, operations: ASGIApp, hosts: frozenset[str]
+    ) -> None:
+        self._interface = interface
+        self._page = page
+        self._operations = Guard(operations, hosts)
+        self._foreign = Guard(_never, hosts)
+        self._hosts = hosts
+        self._known: set[bytes] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or take part in starting and stopping."""
+        path: str = scope.get("path", "")
+        if path.startswith(BASE):
+            if self._is_own(scope):
+                await self._interface(scope, receive, send)
+            else:
+                await self._foreign(scope, receive, send)
+        elif path in PATHS:
+            await self._operations(scope, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    def _is_own(self, scope: Scope) -> bool:
+        """Whether the Host header names this server; those that do are remembered."""
+        host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if host in self._known:
+            return True
+        if host_name(host.decode("latin-1")) not in self._hosts:
+            return False
+        if len(self._known) < 1000:
+            self._known.add(host)
+        return True
+
+
+async def _never(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stands behind a guard that lets nothing through."""
+    await error_answer(LingjingError("http.not-found", path=scope["path"][:200]))(
+        scope, receive, send
+    )
+
+
+def create_root(
+    data_dir: Path,
+    service: Service,
+    *,
+    gate: Gate | None = None,
+    store: Store | None = None,
+    web_dir: Path | None = None,
+) -> ASGIApp:
+    """The whole server over one ledger and one data folder.
+
+    Args:
+        data_dir: Folder of the page's runs and districts.
+        service: What NGSI-LD works with.
+        gate: Who may do what.
+        store: Where the page reads districts; None for the folder.
+        web_dir: Where the built page lies; the one in the package by default.
+    """
+    hosts = LOOPBACK_NAMES
+    if gate is not None:
+        hosts |= {name.lower() for name in gate.settings.access.hosts}
+    meters = Meters()
+    page = create_app(
+        data_dir, web_dir, store=store, gate=gate, hosts=hosts, alongside=Living(service)
+    )
+    operations = Operations(service.ledger, meters, service.read_long)
+    root = Root(Application(service, ROUTES, HEADERS), page, operations, hosts)
+    return Measured(root, meters)
