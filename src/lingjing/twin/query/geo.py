@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -43,6 +44,7 @@ GEOMETRIES: Final = (
     "Polygon",
     "MultiPolygon",
 )
+_POSITIVE: Final = re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 Bounds = tuple[float, float, float, float]
 _DEPTHS: Final = {
     "Point": 0,
@@ -126,30 +128,19 @@ def parse_georel(text: str) -> tuple[Relation, Reach]:
         LingjingError: `query.bad-georel`.
     """
     name, *modifiers = (part.strip() for part in text.split(";"))
-    if name not in RELATIONS or (name == "near") != bool(modifiers) or len(modifiers) > 2:
+    if name not in RELATIONS or len(modifiers) != (1 if name == "near" else 0):
         raise _bad_georel(text)
-    most: float | None = None
-    least: float | None = None
-    for modifier in modifiers:
-        key, _, number = modifier.partition("==")
-        metres = _metres(number)
-        if metres is None:
-            raise _bad_georel(text)
-        if key == "maxDistance" and most is None:
-            most = metres
-        elif key == "minDistance" and least is None:
-            least = metres
-        else:
-            raise _bad_georel(text)
-    return name, Reach(most, least)
-
-
-def _metres(text: str) -> float | None:
-    try:
-        metres = float(text)
-    except ValueError:
-        return None
-    return metres if math.isfinite(metres) and metres >= 0 else None
+    if not modifiers:
+        return name, Reach()
+    key, _, number = modifiers[0].partition("==")
+    metres = float(number) if _POSITIVE.match(number) else 0.0
+    if not 0.0 < metres < math.inf:
+        raise _bad_georel(text)
+    if key == "maxDistance":
+        return name, Reach(most_m=metres)
+    if key == "minDistance":
+        return name, Reach(least_m=metres)
+    raise _bad_georel(text)
 
 
 def _bad_georel(text: str) -> LingjingError:
