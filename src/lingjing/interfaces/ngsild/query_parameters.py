@@ -13,10 +13,10 @@ import msgspec
 
 from lingjing.interfaces.ngsild.asked import Asked, bad, conflict, missing
 from lingjing.interfaces.ngsild.durations import Duration, parse_duration
-from lingjing.interfaces.ngsild.representation import (
-    REPRESENTATION_PARAMETERS,
-    Representation,
-    read_representation,
+from lingjing.interfaces.ngsild.presentation import (
+    PRESENTATION_PARAMETERS,
+    Presentation,
+    read_presentation,
 )
 from lingjing.interfaces.ngsild.requests import Request
 from lingjing.interfaces.ngsild.terms import Terms
@@ -61,7 +61,7 @@ SELECTING_PARAMETERS: Final = frozenset(
         "type",
     )
 )
-ENTITY_QUERY_PARAMETERS: Final = SELECTING_PARAMETERS | REPRESENTATION_PARAMETERS
+ENTITY_QUERY_PARAMETERS: Final = SELECTING_PARAMETERS | PRESENTATION_PARAMETERS
 """Names of the parameters of a query of entities in the address."""
 
 
@@ -91,7 +91,7 @@ class EntityQuery(msgspec.Struct, frozen=True, kw_only=True):
         geo: Geographic condition.
         scopes: Condition on scopes.
         ordering: Order wanted instead of that of ids.
-        representation: How the entities are to be written down.
+        presentation: How the entities are to be shown.
         offset, limit: Part of the result.
         count: Whether the total is wanted.
         entity_map: Whether an entity map is to be made of the result.
@@ -105,7 +105,7 @@ class EntityQuery(msgspec.Struct, frozen=True, kw_only=True):
     geo: GeoQuery | None
     scopes: ScopeTest | None
     ordering: Ordering | None
-    representation: Representation
+    presentation: Presentation
     offset: int
     limit: int
     count: bool
@@ -248,18 +248,18 @@ def read_query(
         request: For the limits and the media type of the answer.
         terms: The @context in force.
         is_too_wide: Whether nothing narrows the query; the rule of clause 5.7.2.4 where absent.
-        more_options: Values of `options` that mean something besides the representations.
+        more_options: Values of `options` that mean something besides the forms of writing.
 
     Raises:
         LingjingError: See `entity_query`.
     """
-    representation = read_representation(asked, request, terms, more_options)
+    presentation = read_presentation(asked, request, terms, more_options)
     query = _condition(asked, terms)
     selectors = _selectors(asked, terms)
     if (is_too_wide or _is_too_wide)(asked) or (query is not None and _only_system(asked, query)):
         raise LingjingError("query.too-wide")
     depth = query.depth if query is not None else 0
-    level = representation.join_level if representation.join else 0
+    level = presentation.join_level if presentation.join else 0
     if depth > level:
         raise LingjingError("query.linked-too-deep", depth=depth, level=level)
     if asked.text("csf"):
@@ -269,12 +269,12 @@ def read_query(
     lifetime = asked.text("entityMapLifetime")
     return EntityQuery(
         selectors=selectors,
-        attributes=representation.attributes,
+        attributes=tuple(terms.expand(name) for name in asked.names("attrs")),
         query=query,
         geo=geo_of(asked, terms),
         scopes=parse_scopes(asked.text("scopeQ")) if asked.has("scopeQ") else None,
         ordering=_ordering(asked, terms),
-        representation=representation,
+        presentation=presentation,
         offset=offset,
         limit=limit,
         count=count,

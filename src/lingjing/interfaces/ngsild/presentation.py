@@ -1,7 +1,6 @@
 """How entities are to be written down: the parameters about it, read and checked.
 
-Members of entities are named by IRI where they are attributes and by their own name where they
-belong to every entity (`id`, `type`, `scope` and the times).
+What `attrs` means for the selection is read beside, in `query_parameters`.
 """
 
 from __future__ import annotations
@@ -15,18 +14,19 @@ import msgspec
 from lingjing.interfaces.ngsild.asked import Asked, bad, conflict, missing
 from lingjing.interfaces.ngsild.requests import GEO_JSON, Request
 from lingjing.interfaces.ngsild.terms import Terms
+from lingjing.interfaces.ngsild.writing import (
+    HEAD,
+    NORMALIZED,
+    Form,
+    Projection,
+    Representation,
+)
 from lingjing.twin.documents import DEFAULT_DATASET, LOCATION
 from lingjing.twin.query.scanning import Scanner
 
-Format = Literal["normalized", "concise", "simplified"]
 Join = Literal["", "inline", "flat"]
-Members = dict[str, "Members | None"]
-"""Members of an entity; of a relationship, members of the linked entities (None: all)."""
 
-CORE_MEMBERS: Final = frozenset(
-    ("id", "type", "scope", "createdAt", "modifiedAt", "deletedAt", "expiresAt")
-)
-FORMATS: Final[dict[str, Format]] = {
+FORMATS: Final[dict[str, Form]] = {
     "normalized": "normalized",
     "concise": "concise",
     "simplified": "simplified",
@@ -34,7 +34,7 @@ FORMATS: Final[dict[str, Format]] = {
 }
 OPTIONS: Final = frozenset((*FORMATS, "sysAttrs"))
 NO_DATASET: Final = "@none"
-REPRESENTATION_PARAMETERS: Final = frozenset(
+PRESENTATION_PARAMETERS: Final = frozenset(
     (
         "attrs",
         "containedBy",
@@ -58,41 +58,30 @@ _MEMBER: Final = re.compile(
 )
 
 
-class Representation(msgspec.Struct, frozen=True, kw_only=True):
-    """How entities are written down.
+class Presentation(msgspec.Struct, frozen=True, kw_only=True):
+    """How entities are shown.
 
     Attributes:
-        format: Normalized, concise or simplified.
-        sys_attrs: Whether times of creation and change are shown.
-        attributes: IRIs of the attributes shown (`attrs`); empty for all.
-        pick, omit: Members shown, members left out; None where nothing is said.
-        language: Languages wanted, as in Accept-Language; empty for all.
-        datasets: Instances shown, the default one as ""; None for all.
+        representation: How each is written.
         geometry_property: IRI of the geometry of a GeoJSON Feature.
         join: How linked entities are shown; empty for not at all.
         join_level: How many relationships are followed.
         contained_by: Ids of entities that are not to be shown again as linked ones.
     """
 
-    format: Format = "normalized"
-    sys_attrs: bool = False
-    attributes: tuple[str, ...] = ()
-    pick: Members | None = None
-    omit: Members | None = None
-    language: str = ""
-    datasets: tuple[str, ...] | None = None
+    representation: Representation = NORMALIZED
     geometry_property: str = LOCATION
     join: Join = ""
     join_level: int = 1
     contained_by: tuple[str, ...] = ()
 
 
-PLAIN: Final = Representation()
-"""How an entity is written where nothing is asked."""
+PLAIN: Final = Presentation()
+"""How an entity is shown where nothing is asked."""
 
 
-def representation_of(request: Request, terms: Terms) -> Representation:
-    """The representation that the address asks for.
+def presentation_of(request: Request, terms: Terms) -> Presentation:
+    """The presentation that the address asks for.
 
     Raises:
         LingjingError: `query.bad-parameter`, `query.conflict`, `query.missing-parameter`,
@@ -100,13 +89,13 @@ def representation_of(request: Request, terms: Terms) -> Representation:
     """
     if not request.query:
         return PLAIN
-    return read_representation(Asked(request.query), request, terms)
+    return read_presentation(Asked(request.query), request, terms)
 
 
-def read_representation(
+def read_presentation(
     asked: Asked, request: Request, terms: Terms, more_options: frozenset[str] = frozenset()
-) -> Representation:
-    """The representation that the parameters ask for.
+) -> Presentation:
+    """The presentation that the parameters ask for.
 
     Args:
         asked: The parameters.
@@ -115,7 +104,7 @@ def read_representation(
         more_options: Values of `options` that mean something besides those read here.
 
     Raises:
-        LingjingError: See `representation_of`.
+        LingjingError: See `presentation_of`.
     """
     options = asked.options(OPTIONS | more_options)
     attributes = tuple(terms.expand(name) for name in asked.names("attrs"))
@@ -130,14 +119,16 @@ def read_representation(
     for name, members in (("pick", pick), ("omit", omit)):
         _reachable(name, members, level if join else 0)
     asked.names("jsonKeys")
-    return Representation(
-        format=_format(asked, options),
-        sys_attrs="sysAttrs" in options,
-        attributes=attributes,
-        pick=pick,
-        omit=omit,
-        language=asked.text("lang"),
-        datasets=_datasets(asked),
+    return Presentation(
+        representation=Representation(
+            form=_form(asked, options),
+            has_times="sysAttrs" in options,
+            language=asked.text("lang"),
+            attributes=frozenset(attributes) if attributes else None,
+            pick=pick,
+            omit=omit,
+            datasets=_datasets(asked),
+        ),
         geometry_property=_geometry_property(asked, request, terms),
         join=join,
         join_level=level,
@@ -145,7 +136,7 @@ def read_representation(
     )
 
 
-def _format(asked: Asked, options: frozenset[str]) -> Format:
+def _form(asked: Asked, options: frozenset[str]) -> Form:
     named = asked.text("format")
     if named:
         if named in FORMATS:
@@ -157,17 +148,17 @@ def _format(asked: Asked, options: frozenset[str]) -> Format:
     # where several are given the plainest wins, as it did before `format` came
     for form in ("simplified", "concise"):
         if form in chosen:
-            return cast("Format", form)
+            return cast("Form", form)
     return "normalized"
 
 
-def _datasets(asked: Asked) -> tuple[str, ...] | None:
+def _datasets(asked: Asked) -> frozenset[str] | None:
     names = asked.names("datasetId")
     if not names:
         return None
     others = Asked({"datasetId": ",".join(name for name in names if name != NO_DATASET)})
     others.iris("datasetId")
-    return tuple(DEFAULT_DATASET if name == NO_DATASET else name for name in names)
+    return frozenset(DEFAULT_DATASET if name == NO_DATASET else name for name in names)
 
 
 def _geometry_property(asked: Asked, request: Request, terms: Terms) -> str:
@@ -190,33 +181,31 @@ def _join(asked: Asked, deepest: int) -> tuple[Join, int]:
     return cast("Join", wanted), level or 1
 
 
-def _shared(pick: Members, omit: Members) -> bool:
+def _shared(pick: Projection, omit: Projection) -> bool:
     """Whether a member is asked for and left out at once."""
-    for name, below in pick.items():
-        if name not in omit:
-            continue
-        left_out = omit[name]
-        if below is None or left_out is None:
-            if below is left_out:
-                return True
-        elif _shared(below, left_out):
-            return True
-    return False
+    whole_pick = pick.members - {name for name, _ in pick.linked}
+    whole_omit = omit.members - {name for name, _ in omit.linked}
+    if whole_pick & whole_omit:
+        return True
+    return any(
+        (other := omit.beyond(name)) is not None and _shared(below, other)
+        for name, below in pick.linked
+    )
 
 
-def _depth(members: Members | None) -> int:
-    if not members:
+def _depth(members: Projection | None) -> int:
+    if members is None:
         return 0
-    return max((1 + _depth(below) if below is not None else 0) for below in members.values())
+    return max((1 + _depth(below) for _, below in members.linked), default=0)
 
 
-def _reachable(name: str, members: Members | None, level: int) -> None:
+def _reachable(name: str, members: Projection | None, level: int) -> None:
     """Refuse members of linked entities that are not retrieved."""
     if _depth(members) > level:
         raise bad(name, f"{{…}} × {_depth(members)}", f"joinLevel ≥ {_depth(members)}")
 
 
-def parse_members(asked: Asked, parameter: str, terms: Terms) -> Members | None:
+def parse_members(asked: Asked, parameter: str, terms: Terms) -> Projection | None:
     """The members that `pick` or `omit` names; None where it is absent.
 
     Raises:
@@ -235,7 +224,7 @@ def parse_members(asked: Asked, parameter: str, terms: Terms) -> Members | None:
 
 
 @functools.lru_cache(maxsize=512)
-def _members_of(text: str, parameter: str, terms: Terms) -> Members:
+def _members_of(text: str, parameter: str, terms: Terms) -> Projection:
     scanner = Scanner(text, parameter, LONGEST_PROJECTION)
     members = _list(scanner, terms, 0)
     if not scanner.at_end():
@@ -246,25 +235,26 @@ def _members_of(text: str, parameter: str, terms: Terms) -> Members:
 _DEEPEST: Final = 32
 
 
-def _list(scanner: Scanner, terms: Terms, depth: int) -> Members:
+def _list(scanner: Scanner, terms: Terms, depth: int) -> Projection:
     if depth > _DEEPEST:
         raise scanner.too_complex("depth", _DEEPEST)
-    members: Members = {}
+    members: set[str] = set()
+    linked: dict[str, Projection] = {}
     while True:
-        name = scanner.match(_MEMBER)
-        if not name:
+        found = scanner.match(_MEMBER)
+        if not found:
             raise scanner.fault("AttrName")
-        below: Members | None = None
+        name = _member(found, terms)
+        members.add(name)
         if scanner.take("{"):
-            below = _list(scanner, terms, depth + 1)
+            linked[name] = _list(scanner, terms, depth + 1)
             scanner.need("}")
-        members[_member(name, terms)] = below
         if not scanner.take(","):
-            return members
+            return Projection(frozenset(members), tuple(sorted(linked.items())))
 
 
 def _member(name: str, terms: Terms) -> str:
     plain = name.removeprefix("@")
-    if plain in CORE_MEMBERS:
+    if plain in HEAD:
         return plain
     return terms.expand(name)
