@@ -1,0 +1,198 @@
+"""All subscriptions of a server: read at the start, kept ready, told about what happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from lingjing.interfaces.ngsild.notify import Endpoint, Event, Settings
+from lingjing.interfaces.ngsild.notify_writing import NotificationWriter
+from lingjing.interfaces.ngsild.outgoing import Networks
+from lingjing.interfaces.ngsild.subscriptions_matching import Watch
+from lingjing.interfaces.ngsild.subscriptions_notifier import STATUS, Notifier, Subscriber
+from lingjing.interfaces.ngsild.subscriptions_records import (
+    ENTITIES,
+    REGISTRATIONS,
+    REVISION,
+    Stored,
+    collection,
+    decode_stored,
+)
+from lingjing.interfaces.ngsild.subscriptions_tally import decode_counts
+from lingjing.interfaces.ngsild.terms import Terms
+from lingjing.twin.ledger import Branch, Ledger
+from lingjing.vocabulary import LingjingError
+
+KINDS: Final = (ENTITIES, REGISTRATIONS)
+_LOOK_S: Final = 1.0
+
+_log: Final = logging.getLogger(__name__)
+
+
+class TermsSource(Protocol):
+    """Where `@context`s come from."""
+
+    core: Terms
+
+    async def terms(self, value: Any, tenant: str) -> Terms:
+        """The terms of an `@context`."""
+        ...
+
+
+class Subscriptions:
+    """Keeps subscriptions at work. Its methods are called in the server's event loop.
+
+    Args:
+        ledger: Where they are kept, and what they are about.
+        contexts: Gives the `@context`s that notifications are written in.
+        networks: Where receivers may be; loopback where None.
+        settings: How notifications are delivered.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        contexts: TermsSource,
+        networks: Networks | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._contexts = contexts
+        self._writer = NotificationWriter(ledger)
+        self._notifier = Notifier(
+            ledger, networks or Networks(), settings or Settings(), self._writer.write
+        )
+        self._seen: dict[str, bytes | None] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._is_listening = False
+
+    async def start(self) -> None:
+        """Read all subscriptions and begin to notify."""
+        for tenant in await asyncio.to_thread(self._ledger.tenants):
+            await self._read(tenant)
+        self._notifier.start()
+        if not self._is_listening:
+            self._ledger.listen(self._notifier.take)
+            self._is_listening = True
+        if self._ledger.driver != "sqlite":
+            self._task = asyncio.get_running_loop().create_task(self._look())
+
+    async def stop(self, timeout_s: float = 5.0) -> None:
+        """Tell what waits, for at most so long [s], and end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await asyncio.to_thread(self._notifier.stop, timeout_s)
+
+    def put(self, kind: str, branch: Branch, stored: Stored, terms: Terms) -> None:
+        """Take a subscription in that was made or changed; it lies in the ledger already.
+
+        Args:
+            kind: `ENTITIES` or `REGISTRATIONS`.
+            branch: Where it belongs.
+            stored: What is kept of it.
+            terms: The `@context` that its notifications are written in.
+        """
+        name = collection(kind, branch)
+        subscription_id = stored.kept["id"]
+        watch = Watch(
+            (kind, branch.key, subscription_id),
+            branch,
+            stored.kept,
+            stored.names,
+            stored.modified_us,
+        )
+        endpoint = endpoint_of(stored.kept)
+        self._notifier.put(Subscriber(watch, endpoint, terms, (name, subscription_id)))
+
+    def remove(self, kind: str, branch: Branch, subscription_id: str) -> None:
+        """Forget a subscription that was deleted from the ledger."""
+        self._notifier.remove((kind, branch.key, subscription_id))
+
+    def deliveries(self, kind: str, branch: Branch, subscription_id: str) -> dict[str, Any]:
+        """Members about the notifications of a subscription (5.2.14.2)."""
+        clock_key = f"{branch.key} {subscription_id}"
+        counts = decode_counts(self._ledger.note(branch.tenant, STATUS, clock_key))
+        subscriber = self._notifier.subscriber((kind, branch.key, subscription_id))
+        return (counts if subscriber is None else subscriber.tally.over(counts)).members()
+
+    def watches(self, kind: str, branch: Branch) -> list[Watch]:
+        """Subscriptions of a kind and branch."""
+        return [
+            item.watch
+            for item in self._notifier.subscribers()
+            if item.watch.key[:2] == (kind, branch.key)
+        ]
+
+    def tell(self, kind: str, branch: Branch, subscription_id: str, event: Event) -> None:
+        """Tell a subscription about something that no commit of entities shows."""
+        self._notifier.tell((kind, branch.key, subscription_id), event)
+
+    def metrics(self) -> dict[str, int]:
+        """Figures for the observer (see `Notifier.metrics`)."""
+        return self._notifier.metrics()
+
+    async def _look(self) -> None:
+        """Follow what other processes do to the subscriptions."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                for tenant in await asyncio.to_thread(self._ledger.tenants):
+                    note = await asyncio.to_thread(self._ledger.note, tenant, REVISION, "")
+                    if note != self._seen.get(tenant):
+                        await self._read(tenant)
+            except LingjingError as error:
+                _log.warning("subscriptions could not be looked at: %s", error)
+
+    async def _read(self, tenant: str) -> None:
+        """Make the subscriptions at work those that lie in the ledger."""
+        self._seen[tenant] = await asyncio.to_thread(self._ledger.note, tenant, REVISION, "")
+        found: dict[tuple[str, int, str], tuple[Branch, Stored]] = {}
+        for branch in await asyncio.to_thread(self._ledger.branches, tenant):
+            for kind in KINDS:
+                name = collection(kind, branch)
+                for note_key, body in await asyncio.to_thread(self._ledger.notes, tenant, name):
+                    found[kind, branch.key, note_key] = (branch, decode_stored(body))
+        at_work = {
+            item.watch.key: item.watch
+            for item in self._notifier.subscribers()
+            if item.watch.branch.tenant == tenant
+        }
+        for key in at_work.keys() - found.keys():
+            self._notifier.remove(key)
+        for key, (branch, stored) in found.items():
+            held = at_work.get(key)
+            if held is None or held.since_us != stored.modified_us:
+                terms = await self._terms(stored, tenant)
+                try:
+                    self.put(key[0], branch, stored, terms)
+                except LingjingError as error:
+                    _log.warning("subscription %s cannot be put to work: %s", key[2], error)
+
+    async def _terms(self, stored: Stored, tenant: str) -> Terms:
+        """The `@context` of a subscription; the core where it cannot be had any more."""
+        try:
+            return await self._contexts.terms(stored.notification_context, tenant)
+        except LingjingError as error:
+            _log.warning("subscription %s is told in full names: %s", stored.kept["id"], error)
+            return self._contexts.core
+
+
+def endpoint_of(kept: Mapping[str, Any]) -> Endpoint:
+    """Where a subscription's notifications go."""
+    given = kept["notification"]["endpoint"]
+    pairs: Callable[[str], tuple[tuple[str, str], ...]] = lambda name: tuple(  # noqa: E731
+        (pair["key"], pair["value"]) for pair in given.get(name, ())
+    )
+    return Endpoint(
+        uri=given["uri"],
+        accept=given.get("accept", "application/json"),
+        receiver=pairs("receiverInfo"),
+        notifier=pairs("notifierInfo"),
+        timeout_s=given.get("timeout", 0) / 1000,
+        cooldown_s=given.get("cooldown", 0) / 1000,
+        throttling_s=float(kept.get("throttling", 0)),
+    )

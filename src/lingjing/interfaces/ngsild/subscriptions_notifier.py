@@ -1,0 +1,470 @@
+"""The background of subscriptions: commits in, notifications out, in a thread of its own.
+
+The clerk of the ledger hands over what was committed and goes on; matching, writing and sending
+happen here, so that neither writers nor readers wait for a receiver. Only when more than
+`Settings.matching_most` entities wait to be matched is the clerk held up until there is room:
+matching never waits for receivers, so this slows writing down instead of losing notifications.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from lingjing.interfaces.ngsild.notify import Courier, Endpoint, Event, Message, Queue, Settings
+from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
+from lingjing.interfaces.ngsild.subscriptions_matching import (
+    Index,
+    Resolve,
+    Touched,
+    Watch,
+    touched,
+)
+from lingjing.interfaces.ngsild.subscriptions_tally import (
+    Counts,
+    Tally,
+    decode_counts,
+    encode_counts,
+)
+from lingjing.interfaces.ngsild.terms import Terms
+from lingjing.twin.documents import Document
+from lingjing.twin.ledger import Commit, Desk, Entry, Job, Ledger, Selection
+from lingjing.vocabulary import LingjingError
+
+STATUS: Final = "subscription-status"
+CLOCKS: Final = "subscription-clocks"
+PERIODIC_MOST: Final = 1000
+"""Entities in one periodic notification; more go into further ones."""
+_FLUSH_S: Final = 1.0
+_MATCHED_AT_ONCE: Final = 200
+_DELETIONS: Final = frozenset(("attributeDeleted", "entityUpdated"))
+
+_log: Final = logging.getLogger(__name__)
+
+Write = Callable[["Subscriber", Sequence[Event]], Awaitable[Message]]
+
+
+class Subscriber:
+    """A subscription at work.
+
+    Args:
+        watch: What it waits for.
+        endpoint: Where notifications go.
+        terms: The `@context` that notifications are written in.
+        note: Collection and key of its record in the ledger.
+    """
+
+    def __init__(
+        self, watch: Watch, endpoint: Endpoint, terms: Terms, note: tuple[str, str]
+    ) -> None:
+        self.watch = watch
+        self.endpoint = endpoint
+        self.terms = terms
+        self.note = note
+        self.tally = Tally()
+        self.queue: Queue | None = None
+
+    @property
+    def id(self) -> str:
+        """Id of the subscription."""
+        return str(self.watch.kept["id"])
+
+    @property
+    def clock_key(self) -> str:
+        """Key of the small record by which processes agree who notifies."""
+        return f"{self.watch.branch.key} {self.id}"
+
+
+class Notifier:
+    """Matches commits to subscriptions and has the notifications delivered.
+
+    Args:
+        ledger: For linked entities, periodic notifications, and counts.
+        networks: Where receivers may be.
+        settings: How notifications are delivered.
+        write: Makes a notification of events.
+    """
+
+    def __init__(
+        self, ledger: Ledger, networks: Networks, settings: Settings, write: Write
+    ) -> None:
+        self._ledger = ledger
+        self._networks = networks
+        self._settings = settings
+        self._write = write
+        self._is_shared = ledger.driver != "sqlite"
+        self._lock = threading.Lock()
+        self._indices: dict[int, Index] = {}
+        self._subscribers: dict[tuple[str, int, str], Subscriber] = {}
+        self._inbox: collections.deque[Sequence[Commit]] = collections.deque()
+        self._room = threading.Condition()
+        self._unmatched = 0
+        self._due: list[tuple[float, tuple[str, int, str]]] = []
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_stopping = False
+        self._courier: Courier | None = None
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._ring = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    # From any thread
+
+    def start(self) -> None:
+        """Begin; commits taken before are matched now."""
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(started,), name="notifier", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Match and tell what waits, for at most so long [s], then end."""
+        thread, loop = self._thread, self._loop
+        if thread is None or loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._finish(timeout_s), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        self._thread = self._loop = None
+
+    def put(self, subscriber: Subscriber) -> None:
+        """Take a subscription in, in place of an earlier one with its key."""
+        watch = subscriber.watch
+        with self._lock:
+            held = self._subscribers.get(watch.key)
+            if held is not None:
+                subscriber.tally = held.tally
+                subscriber.queue = held.queue
+                if held.queue is not None:
+                    held.queue.endpoint = subscriber.endpoint
+                    held.queue.write = lambda events: self._write(subscriber, events)
+            self._subscribers[watch.key] = subscriber
+            self._indices.setdefault(watch.branch.key, Index()).add(watch)
+        if watch.interval_s and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._schedule, watch, watch.interval_s)
+
+    def remove(self, key: tuple[str, int, str]) -> None:
+        """Forget a subscription; what waits for it is not told."""
+        with self._lock:
+            subscriber = self._subscribers.pop(key, None)
+            index = self._indices.get(key[1])
+            if index is not None:
+                index.remove(key)
+                if not index.watches:
+                    del self._indices[key[1]]
+        if subscriber is not None and subscriber.queue is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(subscriber.queue.stop)
+
+    def subscriber(self, key: tuple[str, int, str]) -> Subscriber | None:
+        """The subscription of a key."""
+        return self._subscribers.get(key)
+
+    def subscribers(self) -> list[Subscriber]:
+        """All subscriptions."""
+        with self._lock:
+            return list(self._subscribers.values())
+
+    def take(self, commits: Sequence[Commit]) -> None:
+        """Take commits in; the listener of the ledger, called in the clerk's thread."""
+        loop = self._loop
+        if not self._indices or loop is None:
+            return
+        size = sum(len(commit.entries) for commit in commits)
+        with self._room:
+            while self._unmatched > self._settings.matching_most and not self._is_stopping:
+                self._room.wait(1.0)
+            self._unmatched += size
+        self._inbox.append(commits)
+        with contextlib.suppress(RuntimeError):  # the loop has just ended
+            loop.call_soon_threadsafe(self._wake.set)
+
+    def tell(self, key: tuple[str, int, str], event: Event) -> None:
+        """Tell a subscription about something that no commit shows."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._enqueue, key, event)
+
+    def metrics(self) -> dict[str, int]:
+        """Figures for the observer: subscriptions, waiting and dropped changes."""
+        queues = [item.queue for item in self.subscribers() if item.queue is not None]
+        return {
+            "subscriptions": len(self._subscribers),
+            "unmatched_entities": self._unmatched,
+            "waiting_changes": sum(queue.waiting for queue in queues),
+            "dropped_changes": sum(queue.dropped for queue in queues),
+        }
+
+    # In the thread
+
+    def _run(self, started: threading.Event) -> None:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        self._courier = Courier(Outgoing(self._networks), self._settings)
+        self._loop = loop
+        with self._lock:
+            watches = [item.watch for item in self._subscribers.values()]
+        for watch in watches:
+            if watch.interval_s:
+                self._schedule(watch, watch.interval_s)
+        for work in (self._match, self._keep_time, self._keep_counts):
+            self._background.add(loop.create_task(self._forever(work)))
+        loop.call_soon(started.set)
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep a background work going: a fault is told, and does not end it."""
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001  (told, and the work goes on)
+                _log.exception("notifications: a fault of ours")
+                await asyncio.sleep(0.1)
+
+    async def _finish(self, timeout_s: float) -> None:
+        self._is_stopping = True
+        self._wake.set()
+        end = time.monotonic() + timeout_s
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        queues = [item.queue for item in self.subscribers() if item.queue is not None]
+        if queues:
+            left = max(end - time.monotonic(), 0.0)
+            await asyncio.gather(*(queue.drain(left) for queue in queues))
+        for queue in queues:
+            queue.stop()
+        await self._flush()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        self._background.clear()
+        if self._courier is not None:
+            await self._courier.close()
+        # one more turn, so that cancelled sending lets go of its connections
+        await asyncio.sleep(0)
+
+    async def _match(self) -> None:
+        if not self._inbox:
+            self._idle.set()
+        await self._wake.wait()
+        self._wake.clear()
+        self._idle.clear()
+        while self._inbox:
+            matched = 0
+            for commit in self._inbox.popleft():
+                index = self._indices.get(commit.branch.key)
+                for entry in commit.entries if index is not None else ():
+                    self._match_entry(commit, entry, index)
+                    matched += 1
+                    if matched % _MATCHED_AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                if index is None:
+                    matched += len(commit.entries)
+            with self._room:
+                self._unmatched -= matched
+                self._room.notify_all()
+            await asyncio.sleep(0)
+
+    def _match_entry(self, commit: Commit, entry: Entry, index: Index | None) -> None:
+        what = touched(entry)
+        document = entry.after if entry.after is not None else entry.before
+        if what is None or document is None or index is None:
+            return
+        with self._lock:
+            watches = index.concerned(entry, what)
+        for watch in watches:
+            if (
+                commit.recorded_us >= watch.since_us
+                and watch.is_awake(commit.recorded_us)
+                and watch.is_triggered(what)
+                and watch.takes(document, self._resolver(watch))
+            ):
+                self._enqueue(watch.key, event_of(watch, commit, entry, what))
+
+    def _resolver(self, watch: Watch) -> Resolve | None:
+        if watch.query is None or not watch.query.depth:
+            return None
+
+        def resolve(entity_id: str) -> Document | None:
+            record = self._ledger.records(watch.branch, (entity_id,)).get(entity_id)
+            return None if record is None else record.document
+
+        return resolve
+
+    def _enqueue(self, key: tuple[str, int, str], event: Event) -> None:
+        subscriber = self._subscribers.get(key)
+        courier = self._courier
+        if subscriber is None or courier is None:
+            return
+        if subscriber.queue is None:
+            subscriber.queue = Queue(
+                courier,
+                subscriber.endpoint,
+                lambda events: self._write(subscriber, events),
+                subscriber.tally,
+                self._settings,
+                time.monotonic,
+                (lambda wait_s: self._claim(subscriber, wait_s)) if self._is_shared else None,
+            )
+        subscriber.queue.put(event)
+
+    # Periodic notifications
+
+    def _schedule(self, watch: Watch, after_s: float) -> None:
+        heapq.heappush(self._due, (time.monotonic() + after_s, watch.key))
+        self._ring.set()
+
+    async def _keep_time(self) -> None:
+        self._ring.clear()
+        wait_s = self._due[0][0] - time.monotonic() if self._due else None
+        if wait_s is None or wait_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ring.wait(), wait_s)
+            return
+        _, key = heapq.heappop(self._due)
+        subscriber = self._subscribers.get(key)
+        if subscriber is None or not subscriber.watch.interval_s:
+            return
+        if any(other == key for _, other in self._due):
+            return  # it was changed, and has a later turn already
+        interval_s = subscriber.watch.interval_s
+        self._schedule(subscriber.watch, interval_s)
+        task = asyncio.get_running_loop().create_task(self._tell_periodically(subscriber))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _tell_periodically(self, subscriber: Subscriber) -> None:
+        watch = subscriber.watch
+        now_us = time.time_ns() // 1000
+        try:
+            if not watch.is_awake(now_us):
+                return
+            if self._is_shared and not await self._claim(subscriber, watch.interval_s):
+                return
+            found = await asyncio.to_thread(self._selected, watch)
+        except LingjingError as error:
+            _log.warning("periodic notification of %s put off: %s", subscriber.id, error)
+            return
+        for document in found:
+            self._enqueue(watch.key, Event(now_us, document["id"], None, document))
+
+    def _selected(self, watch: Watch) -> list[Document]:
+        """Entities that a periodic notification tells about."""
+        found: dict[str, Document] = {}
+        resolve = self._resolver(watch)
+        for selector in watch.selectors:
+            selection = Selection(
+                ids=tuple(sorted(selector.ids)),
+                id_pattern=selector.pattern,
+                types=selector.types,
+                bounds=watch.geometry.bounds if watch.geometry is not None else None,
+                geo_attribute=watch.geometry.attribute if watch.geometry is not None else "",
+                accept=lambda document: watch.takes(document, resolve),
+                limit=PERIODIC_MOST,
+            )
+            for record in self._ledger.find(watch.branch, selection).records:
+                found.setdefault(record.id, record.document)
+        return list(found.values())
+
+    async def _claim(self, subscriber: Subscriber, wait_s: float) -> bool:
+        """Whether this process is the one that notifies now, where several could."""
+        key = subscriber.clock_key
+        # a little less, so that clocks that tick together do not miss a turn
+        wait_us = int(wait_s * 1e6 * 0.98)
+
+        def run(desk: Desk) -> bool:
+            held = desk.note(CLOCKS, key)
+            if held is not None and desk.now_us - int(held) < wait_us:
+                return False
+            desk.put_note(CLOCKS, key, str(desk.now_us).encode())
+            return True
+
+        return bool(await self._submitted(subscriber.watch.branch.tenant, run))
+
+    # Counts
+
+    async def _keep_counts(self) -> None:
+        await asyncio.sleep(_FLUSH_S)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        """Lay the counts down in the ledger, all of a tenant in one job."""
+        taken: dict[str, list[tuple[Subscriber, Counts]]] = {}
+        for subscriber in self.subscribers():
+            counts = subscriber.tally.take()
+            if counts is not None:
+                tenant = subscriber.watch.branch.tenant
+                taken.setdefault(tenant, []).append((subscriber, counts))
+        for tenant, pairs in taken.items():
+            is_done = False
+            try:
+                await self._submitted(tenant, _lay_down(pairs))
+                is_done = True
+            except LingjingError as error:
+                _log.warning("counts of notifications are kept for later: %s", error)
+            finally:
+                for subscriber, _ in pairs:
+                    subscriber.tally.settle(done=is_done)
+
+    async def _submitted(self, tenant: str, run: Callable[[Desk], Any]) -> Any:
+        branch = self._ledger.branch(tenant)
+        return await asyncio.wrap_future(self._ledger.submit(Job(branch, (), run)))
+
+
+def _lay_down(pairs: Sequence[tuple[Subscriber, Counts]]) -> Callable[[Desk], None]:
+    def run(desk: Desk) -> None:
+        for subscriber, counts in pairs:
+            if desk.note(*subscriber.note) is None:
+                continue  # deleted since
+            held = decode_counts(desk.note(STATUS, subscriber.clock_key))
+            desk.put_note(STATUS, subscriber.clock_key, encode_counts(held.added(counts)))
+
+    return run
+
+
+def event_of(watch: Watch, commit: Commit, entry: Entry, what: Touched) -> Event:
+    """What a subscription is told about an entry that concerns it."""
+    watched = watch.watched
+    gone: list[tuple[str, str]] = []
+    changed: list[tuple[str, str]] = []
+    if entry.after is None:
+        shows = "attributeDeleted" in watch.triggers or watch.kept["notification"].get(
+            "showChanges"
+        )
+        before = entry.before["attributes"] if entry.before is not None and shows else {}
+        gone = [(name, dataset) for name, datasets in before.items() for dataset in datasets]
+    elif what.whole == "entityUpdated":
+        for change in entry.changes:
+            if change.attribute is None or not change.current:
+                continue
+            place = (change.attribute, change.dataset)
+            if change.operation != "delete":
+                changed.append(place)
+            elif not _DELETIONS.isdisjoint(watch.triggers):
+                gone.append(place)
+    else:
+        changed = [
+            (name, dataset)
+            for name, datasets in entry.after["attributes"].items()
+            for dataset in datasets
+        ]
+    return Event(
+        commit.recorded_us,
+        entry.id,
+        entry.before,
+        entry.after,
+        tuple(place for place in gone if watched is None or place[0] in watched),
+        tuple(changed),
+    )
