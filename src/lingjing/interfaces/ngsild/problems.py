@@ -20,7 +20,7 @@ _INVALID = (400, "InvalidRequest")
 _NONE = (404, "ResourceNotFound")
 _EXISTS = (409, "AlreadyExists")
 _NOT_SUPPORTED = (422, "OperationNotSupported")
-_NO_CONTEXT = (503, "LdContextNotAvailable")
+_NO_CONTEXT = (504, "LdContextNotAvailable")
 _LATER = (503, "InternalError")
 
 PROBLEMS: Final[dict[str, tuple[int, str]]] = {
@@ -37,8 +37,6 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "ngsild.too-large": (413, "RequestEntityTooLarge"),
     "ngsild.unsupported-media-type": (415, "UnsupportedMediaType"),
     "ngsild.context-unavailable": _NO_CONTEXT,
-    "ngsild.context-not-allowed": _NO_CONTEXT,
-    "ngsild.context-download-bad": _NO_CONTEXT,
     "ngsild.context-lacks-body": _INVALID,
     "ngsild.no-context": _NONE,
     "ngsild.context-not-served": _NOT_SUPPORTED,
@@ -118,7 +116,7 @@ def problem_answer(error: LingjingError) -> Answer:
     """The answer to a request that failed."""
     details = problem_details(error)
     headers = list(_HEADERS)
-    if details["status"] in (503, 507):
+    if details["status"] in (503, 504, 507):
         headers.append((b"retry-after", b"5"))
     if details["status"] == 401:
         headers.append((b"www-authenticate", b'Bearer realm="lingjing"'))

@@ -161,7 +161,7 @@ def read_value(value: Any, nulls: Nulls) -> Any:
     return value
 
 
-def _check_inside(value: Any, allows_null: bool, depth: int) -> None:  # noqa: FBT001
+def _check_inside(value: Any, allows_null: bool, depth: int) -> None:
     """Look for nulls in objects and lists, and for too many of them in each other."""
     if depth > MOST_NESTED_VALUES:
         raise LingjingError("ngsild.too-deep")
@@ -230,7 +230,7 @@ def read_language_map(value: Any, nulls: Nulls) -> Any:
     Raises:
         LingjingError: `ngsild.bad-language-map`, `ngsild.null-not-allowed`.
     """
-    if value == NULL or value == {"@none": NULL}:
+    if value in (NULL, {"@none": NULL}):
         return null(nulls)
     if not isinstance(value, dict) or not value:
         raise LingjingError("ngsild.bad-language-map")

@@ -230,18 +230,18 @@ class Terms:
         return other
 
 
-_COERCED_IDS: Final = (
-    "object datasetId instanceId entityId subscriptionId success tenant previousObject"
-).split()
-_COERCED_NAMES: Final = (
-    "vocab objectType valueType previousVocab attributeList attributeName attributeNames "
-    "attributeTypes attributes propertyNames relationshipNames typeList typeName typeNames "
-    "watchedAttributes"
-).split()
+_COERCED_IDS: Final = """
+object datasetId instanceId entityId subscriptionId success tenant previousObject
+"""
+_COERCED_NAMES: Final = """
+vocab objectType valueType previousVocab attributeList attributeName attributeNames attributeTypes
+attributes propertyNames relationshipNames typeList typeName typeNames watchedAttributes
+"""
 
 
 def _core() -> dict[str, Term]:
-    coercions = dict.fromkeys(_COERCED_IDS, "@id") | dict.fromkeys(_COERCED_NAMES, "@vocab")
+    coercions = dict.fromkeys(_COERCED_IDS.split(), "@id")
+    coercions.update(dict.fromkeys(_COERCED_NAMES.split(), "@vocab"))
     return {
         name: Term(iri, coercions.get(name, ""), name in CORE_PREFIXES)
         for name, iri in CORE_TERMS.items()
