@@ -11,9 +11,12 @@ from typing import Any, Final
 from urllib.parse import urljoin
 
 from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESSES, CORE_VOCABULARY
+from lingjing.interfaces.ngsild.requests import BASE
 from lingjing.interfaces.ngsild.terms import Term, Terms, is_iri
 from lingjing.vocabulary import LingjingError, Place
 
+HOSTED: Final = f"{BASE}/jsonldContexts/"
+"""How the address of an @context that is kept here begins, from the root."""
 MOST_TERMS: Final = 50_000
 MOST_DOCUMENTS: Final = 32
 MOST_NESTED: Final = 16
@@ -89,7 +92,8 @@ class ContextReader:
         yield from self.read(document["@context"], address, (*within, address))
 
     def _document(self, address: str, within: tuple[str, ...]) -> Generator[str, Any, Any]:
-        if not address.startswith(("http://", "https://")) or not is_iri(address):
+        is_web = address.startswith(("http://", "https://")) and is_iri(address)
+        if not is_web and not address.startswith(HOSTED):
             raise LingjingError("ngsild.context-bad-address", address=address[:300])
         if address in within:
             raise LingjingError("ngsild.context-circular", address=address[:300])

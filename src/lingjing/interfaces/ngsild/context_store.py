@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
-from lingjing.interfaces.ngsild.requests import BASE
+from lingjing.interfaces.ngsild.context_parsing import HOSTED
 from lingjing.twin.ledger import DEFAULT_TENANT, Desk, Job, Ledger
 
 Kind = Literal["Hosted", "Cached", "ImplicitlyCreated"]
@@ -55,7 +55,7 @@ def local_id(context: Any) -> str:
 
 def served_at(context_id: str) -> str:
     """Where a stored @context is served, from the root."""
-    return f"{BASE}/jsonldContexts/{context_id}"
+    return HOSTED + context_id
 
 
 class ContextStore:

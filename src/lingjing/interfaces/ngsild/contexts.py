@@ -25,7 +25,7 @@ from lingjing.interfaces.ngsild.context_store import (
     served_at,
 )
 from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS, CORE_ADDRESSES
-from lingjing.interfaces.ngsild.outgoing import Outgoing
+from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import instant_text
 from lingjing.twin.ledger import Ledger
@@ -71,7 +71,7 @@ class Contexts:
     Args:
         ledger: Where downloaded and hosted ones are stored.
         files: Address → file with its document; these are never fetched.
-        outgoing: For downloads; None refuses them.
+        networks: Where downloads may go; None refuses them.
         base: Address of this server for links, such as `https://twin.example`; may be empty.
 
     Attributes:
@@ -82,15 +82,15 @@ class Contexts:
     def __init__(
         self,
         ledger: Ledger,
-        *,
         files: Mapping[str, Path] | None = None,
-        outgoing: Outgoing | None = None,
+        networks: Networks | None = None,
+        *,
         base: str = "",
     ) -> None:
         self.core = Terms()
         self.store = ContextStore(ledger)
         self._files = dict(files or {})
-        self._outgoing = outgoing
+        self._outgoing = None if networks is None else Outgoing(networks, MOST_BYTES)
         self._base = base.rstrip("/")
         self._is_alone = ledger.driver == "sqlite"
         self._ready: OrderedDict[tuple[str, str | bytes], _Ready] = OrderedDict()
@@ -166,6 +166,11 @@ class Contexts:
             document = await self._download(kept.address)
             await self.store.cache(kept.address, document["@context"])
         self.forget()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._outgoing is not None:
+            await self._outgoing.close()
 
     def forget(self) -> None:
         """Read everything anew when it is next asked for."""
