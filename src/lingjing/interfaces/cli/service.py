@@ -25,10 +25,12 @@ from lingjing.interfaces.cli.frame import (
     relative,
     say,
     seed_option,
+    store_option,
 )
 from lingjing.interfaces.http.app import WEB
-from lingjing.interfaces.http.serving import address_of, open_socket
+from lingjing.interfaces.http.serving import Wanted, address_of, open_socket
 from lingjing.interfaces.http.serving import serve as serve_http
+from lingjing.interfaces.ngsild.requests import BASE
 from lingjing.sdk import registry
 
 PORT = 8787
@@ -50,19 +52,48 @@ browser_option = click.option(
 )  # fmt: skip
 
 
+def context_files(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Path]:
+    """Files by the address of the `@context` that they hold."""
+    files = {}
+    for value in values:
+        address, separator, name = value.rpartition("=")
+        if not separator or not address:
+            raise click.BadParameter(value, context, parameter)
+        if not Path(name).is_file():
+            raise click.BadParameter(name, context, parameter)
+        files[address] = Path(name)
+    return files
+
+
 @click.command(help=say("help.serve"))
 @data_option
+@store_option
 @port_option
+@click.option("--host", default="127.0.0.1", show_default=True, help=say("option.host"))
+@click.option(
+    "--context",
+    "contexts",
+    metavar="URL=FILE",
+    multiple=True,
+    callback=context_files,
+    help=say("option.context"),
+)
 @browser_option
-def serve(data: Path, port: int, browser: bool) -> None:
-    """Serve the page and the endpoints until interrupted."""
-    show_page(data, open_socket(port), browser=browser)
+def serve(
+    data: Path, store: str | None, port: int, host: str, contexts: dict[str, Path], browser: bool
+) -> None:
+    """Serve the page, the endpoints and NGSI-LD until interrupted."""
+    opened = open_socket(port, host, beyond_loopback=True)
+    show_page(Wanted(data_dir=data, store=store, contexts=contexts), opened, browser=browser)
 
 
-def show_page(data: Path, opened: socket.socket, *, browser: bool) -> None:
+def show_page(wanted: Wanted, opened: socket.socket, *, browser: bool) -> None:
     """Say where the page is, and serve it until interrupted."""
     click.echo(say("serve.at", url=address_of(opened)))
-    serve_http(data, open_browser=browser, opened=opened)
+    click.echo(say("serve.ngsild", url=address_of(opened) + BASE.removeprefix("/")))
+    serve_http(wanted, open_browser=browser, opened=opened)
     click.echo(say("serve.stopped"))
 
 
@@ -89,7 +120,7 @@ def demo(
         click.echo(run.words(chosen_locale()))
         click.echo(say("run.folder", folder=relative(folder)))
     if opened is not None:
-        show_page(data, opened, browser=browser)
+        show_page(Wanted(data_dir=data), opened, browser=browser)
 
 
 @click.command(help=say("help.doctor"))

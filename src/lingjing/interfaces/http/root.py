@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lingjing.engine.access import Gate
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.app import create_app
-from lingjing.interfaces.http.operations import PATHS, Measured, Meters, Operations
+from lingjing.interfaces.http.operations import PATHS, Meters, Operations
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard, host_name
 from lingjing.interfaces.ngsild.app import Application
 from lingjing.interfaces.ngsild.living import ROUTES, Living
@@ -30,10 +31,10 @@ class Root:
     """
 
     def __init__(
-        self, interface: ASGIApp, page: ASGIApp, operations: ASGIApp, hosts: frozenset[str]
+        self, interface: ASGIApp, page: Starlette, operations: ASGIApp, hosts: frozenset[str]
     ) -> None:
+        self.page = page
         self._interface = interface
-        self._page = page
         self._operations = Guard(operations, hosts)
         self._foreign = Guard(_never, hosts)
         self._hosts = hosts
@@ -50,7 +51,7 @@ class Root:
         elif path in PATHS:
             await self._operations(scope, receive, send)
         else:
-            await self._page(scope, receive, send)
+            await self.page(scope, receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
         """Whether the Host header names this server; those that do are remembered."""
@@ -78,7 +79,8 @@ def create_root(
     gate: Gate | None = None,
     store: Store | None = None,
     web_dir: Path | None = None,
-) -> ASGIApp:
+    meters: Meters | None = None,
+) -> Root:
     """The whole server over one ledger and one data folder.
 
     Args:
@@ -87,14 +89,13 @@ def create_root(
         gate: Who may do what.
         store: Where the page reads districts; None for the folder.
         web_dir: Where the built page lies; the one in the package by default.
+        meters: Where answers are counted.
     """
     hosts = LOOPBACK_NAMES
     if gate is not None:
         hosts |= {name.lower() for name in gate.settings.access.hosts}
-    meters = Meters()
     page = create_app(
         data_dir, web_dir, store=store, gate=gate, hosts=hosts, alongside=Living(service)
     )
-    operations = Operations(service.ledger, meters, service.read_long)
-    root = Root(Application(service, ROUTES, HEADERS), page, operations, hosts)
-    return Measured(root, meters)
+    operations = Operations(service.ledger, meters or Meters(), service.read_long)
+    return Root(Application(service, ROUTES, HEADERS), page, operations, hosts)

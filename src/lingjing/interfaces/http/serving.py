@@ -8,23 +8,40 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import uvicorn
 
-from lingjing.interfaces.http.app import create_app
+from lingjing.engine.access import ACCESS_FILE, Gate, read_settings
+from lingjing.engine.settings import open_ledger
+from lingjing.interfaces.http.operations import Measured, Meters
+from lingjing.interfaces.http.root import create_root
+from lingjing.interfaces.ngsild.contexts import Contexts
+from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
+from lingjing.interfaces.ngsild.service import Service
+from lingjing.interfaces.ngsild.subscriptions import Subscriptions
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def open_socket(port: int, host: str = "127.0.0.1") -> socket.socket:
-    """A listening socket on loopback; port 0 takes any free one.
+def open_socket(
+    port: int, host: str = "127.0.0.1", *, beyond_loopback: bool = False
+) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    Args:
+        port: The port.
+        host: A name or an address of this machine.
+        beyond_loopback: Whether others may reach it; who may come in is decided by the gate.
 
     Raises:
         LingjingError: `http.not-loopback`, `http.port-in-use` or `http.port-refused`.
     """
-    if host not in LOOPBACK:
+    if host not in LOOPBACK and not beyond_loopback:
         raise LingjingError("http.not-loopback", host=host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
@@ -63,43 +80,77 @@ def browser_has_screen() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be served.
+
+    Attributes:
+        data_dir: Folder that holds everything kept.
+        store: `postgresql://…`; None for the file in the folder.
+        contexts: Address of an `@context` → the file that holds it, for use without a network.
+        networks: Where notifications and requests for `@context`s may go, beside this machine
+            and what `access.toml` allows.
+    """
+
+    data_dir: Path
+    store: str | None = None
+    contexts: Mapping[str, Path] = {}
+    networks: tuple[str, ...] = ()
+
+
 def serve(
-    data_dir: Path,
+    wanted: Wanted | Path,
     port: int = 8787,
     open_browser: bool = True,
     host: str = "127.0.0.1",
     *,
     opened: socket.socket | None = None,
 ) -> None:
-    """Serve the page and the data until interrupted.
+    """Serve the page, the data and NGSI-LD until interrupted.
 
     Args:
-        data_dir: Folder that holds everything kept.
+        wanted: What; a folder alone for its own twin.
         port: Port on loopback; 0 takes any free one.
         open_browser: Show the page in the person's browser once it answers, where there is
             a screen to show it on.
-        host: A loopback name or address.
+        host: A name or address of this machine.
         opened: A socket of `open_socket`, where the caller wants to name the address first.
 
     Raises:
-        LingjingError: As `open_socket`.
+        LingjingError: As `open_socket`; `twin.cannot-open`, `twin.in-use`, `twin.unreachable`,
+            `access.…`.
     """
+    if isinstance(wanted, Path):
+        wanted = Wanted(data_dir=wanted)
     listening = opened or open_socket(port, host)
-    app = create_app(data_dir)
-    threading.Thread(target=app.state.shelf.warm, daemon=True).start()
+    try:
+        with open_ledger(wanted.data_dir, wanted.store) as ledger:
+            _serve(wanted, ledger, listening, open_browser=open_browser)
+    finally:
+        listening.close()
+
+
+def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_browser: bool) -> None:
+    address, port = listening.getsockname()[:2]
+    settings = read_settings(wanted.data_dir / ACCESS_FILE)
+    gate = Gate(settings, ledger, wanted.data_dir, beyond_loopback=address not in LOOPBACK)
+    networks = Networks((*settings.outgoing.networks, *wanted.networks), own_ports=(port,))
+    contexts = Contexts(ledger, files=wanted.contexts, outgoing=Outgoing(networks))
+    service = Service(
+        ledger, contexts, Subscriptions(ledger, contexts, networks), settings.limits, gate
+    )
+    meters = Meters()
+    root = create_root(wanted.data_dir, service, gate=gate, meters=meters)
+    threading.Thread(target=root.page.state.shelf.warm, daemon=True).start()
     config = uvicorn.Config(
-        app,
+        Measured(root, meters),
         log_level="warning",
         access_log=False,
         server_header=False,
+        date_header=False,
         lifespan="on",
     )
     if open_browser and browser_has_screen():
-        address = address_of(listening)
-        timer = threading.Timer(0.8, webbrowser.open, args=(address,))
+        timer = threading.Timer(0.8, webbrowser.open, args=(address_of(listening),))
         timer.daemon = True
         timer.start()
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    finally:
-        listening.close()
+    uvicorn.Server(config).run(sockets=[listening])

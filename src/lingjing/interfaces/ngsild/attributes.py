@@ -118,7 +118,7 @@ async def delete_attribute(service: Service, request: Request) -> Answer:
         if is_scope:
             if desks.SCOPE not in document:
                 raise LingjingError("ngsild.no-scope", id=entity_id[:300])
-            return changes.scope_deleted(document, now)
+            return changes.appended(document, {"scope": [changes.NULL], "attributes": {}}, now)
         return changes.attribute_deleted(document, attribute, dataset, now, all_datasets=every)
 
     await service.write(

@@ -7,7 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
-from lingjing.interfaces.ngsild import attributes, batches, discovery, entities
+from lingjing.interfaces.ngsild import (
+    attributes,
+    batches,
+    consumption,
+    context_routes,
+    discovery,
+    entities,
+    purge,
+    subscriptions_routes,
+)
 from lingjing.interfaces.ngsild.requests import Route
 from lingjing.interfaces.ngsild.service import Service
 
@@ -15,7 +24,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     *entities.ROUTES,
     *attributes.ROUTES,
     *batches.ROUTES,
+    *consumption.ROUTES,
+    *purge.ROUTES,
     *discovery.ROUTES,
+    *context_routes.ROUTES,
+    *subscriptions_routes.ROUTES,
 )
 
 
@@ -36,10 +49,16 @@ class Living:
     @contextlib.asynccontextmanager
     async def _run(self) -> AsyncIterator[None]:
         transience = self._service.transience
+        subscriptions = self._service.subscriptions
         await self._service.read_long(transience.restore)
         transience.start()
+        if subscriptions is not None:
+            await subscriptions.start()
         try:
             yield
         finally:
+            if subscriptions is not None:
+                await subscriptions.stop()
             await transience.stop()
+            await self._service.contexts.close()
             self._service.close()

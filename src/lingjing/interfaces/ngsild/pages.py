@@ -1,10 +1,13 @@
-"""Links to the pages before and after one (6.3.10)."""
+"""Links to the pages before and after one (5.5.9, 6.3.10)."""
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode
+from typing import Final
+from urllib.parse import quote
 
-from lingjing.interfaces.ngsild.requests import BASE, LD_JSON, Request
+from lingjing.interfaces.ngsild.requests import BASE, Request
+
+_KEPT: Final = ":/*,()!~'"
 
 
 def page_links(request: Request, offset: int, limit: int, *, has_more: bool) -> list[bytes]:
@@ -24,6 +27,10 @@ def page_links(request: Request, offset: int, limit: int, *, has_more: bool) -> 
 
 
 def _link(request: Request, offset: int, limit: int, relation: str) -> bytes:
-    query = {**request.query, "limit": str(limit), "offset": str(offset)}
-    address = f"{BASE}{request.path}?{urlencode(query, quote_via=quote, safe=':/,')}"
-    return f'<{address}>;rel="{relation}";type="{LD_JSON}"'.encode("latin-1", "replace")
+    parameters = {**request.query, "limit": str(limit), "offset": str(offset)}
+    query = "&".join(
+        f"{quote(name, safe=_KEPT)}={quote(parameters[name], safe=_KEPT)}"
+        for name in sorted(parameters)
+    )
+    address = f"{BASE}{request.path.rstrip('/')}?{query}"
+    return f'<{address}>;rel="{relation}";type="{request.media}"'.encode("latin-1", "replace")

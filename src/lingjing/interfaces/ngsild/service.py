@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from lingjing.engine.access import Gate, Limits
+from lingjing.interfaces.ngsild.transience import Transience
 from lingjing.twin.ledger import DEFAULT_TENANT, Desk, Job, Ledger
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Service:
         self.limits = limits or Limits()
         self.gate = gate
         self.identity = _identity(ledger)
+        self.transience = Transience(self)
         # Reading SQLite costs less than handing the work to a thread.
         self._is_near = ledger.driver == "sqlite"
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="ngsild-read")

@@ -7,12 +7,15 @@ import heapq
 import logging
 import time
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.documents import Document, Instance, micros
 from lingjing.twin.ledger import Branch, Change, Commit, Desk, Job
 from lingjing.vocabulary import LingjingError
+
+if TYPE_CHECKING:
+    from lingjing.interfaces.ngsild.service import Service
 
 COLLECTION: Final = "expiring"
 """Small records that say which entities expire, so that a restart finds them."""
@@ -189,7 +192,7 @@ class Transience:
                 continue  # changed since
             try:
                 await self._service.write(
-                    Job(branch, (entity_id,), lambda desk, chosen=entity_id: expire(desk, chosen))
+                    Job(branch, (entity_id,), partial(expire, entity_id=entity_id))
                 )
             except LingjingError as error:
                 # It stays hidden; the next attempt comes after a pause.

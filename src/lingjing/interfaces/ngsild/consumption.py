@@ -1,0 +1,141 @@
+"""Reading entities: retrieve one, query many (5.7.1, 5.7.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from lingjing.interfaces.ngsild.names import entity_id_of
+from lingjing.interfaces.ngsild.pages import page_links
+from lingjing.interfaces.ngsild.presentation import PRESENTATION_PARAMETERS, presentation_of
+from lingjing.interfaces.ngsild.query_parameters import (
+    ENTITY_QUERY_PARAMETERS,
+    EntityQuery,
+    entity_query,
+)
+from lingjing.interfaces.ngsild.representing import document_of, found, list_answer, one_answer
+from lingjing.interfaces.ngsild.requests import BODIES, GEO_ANSWERS, Answer, Request, Route
+from lingjing.interfaces.ngsild.service import Service
+from lingjing.twin.documents import Document
+from lingjing.twin.query.evaluating import Resolve
+from lingjing.vocabulary import LingjingError
+
+
+async def retrieve_entity(service: Service, request: Request) -> Answer:
+    """One entity (5.7.1)."""
+    entity_id = entity_id_of(request)
+    terms = await request.terms()
+    asked = presentation_of(request, terms)
+    document = (await found(service, request, (entity_id,))).get(entity_id)
+    if document is None:
+        raise LingjingError("ngsild.no-entity", id=entity_id[:300])
+    wanted = asked.representation.attributes
+    if wanted and wanted.isdisjoint(document["attributes"]):
+        raise LingjingError("ngsild.no-such-attributes", id=entity_id[:300])
+    return await one_answer(service, request, terms, document, asked)
+
+
+async def query_entities(service: Service, request: Request) -> Answer:
+    """Entities that meet a query, a page of them (5.7.2)."""
+    terms = await request.terms()
+    query = await entity_query(request, terms)
+    page = await find(service, request, query)
+    headers = [
+        (b"link", link)
+        for link in page_links(request, query.offset, query.limit, has_more=page.has_more)
+    ]
+    if query.count:
+        headers.append((b"ngsild-results-count", b"%d" % (page.total or 0)))
+    return await list_answer(service, request, terms, page.documents, query.presentation, headers)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Part of what a query found.
+
+    Attributes:
+        documents: In the order wanted.
+        total: How many there are in all, where that was asked.
+        has_more: Whether there are others after these.
+    """
+
+    documents: list[Document]
+    total: int | None
+    has_more: bool
+
+
+async def find(service: Service, request: Request, query: EntityQuery) -> Page:
+    """The page of entities that a query asks for."""
+    accept_is_costly = query.query is not None or query.geo is not None or query.ordering
+    call = service.read_long if accept_is_costly else service.read
+    return await call(_find, service, request, query)
+
+
+def _find(service: Service, request: Request, query: EntityQuery) -> Page:
+    selection = query.selection(_resolver(service, request))
+    limit = query.limit
+    if selection.limit is not None and not query.count:
+        # One more than wanted tells whether there is a page after this one.
+        selection = msgspec.structs.replace(selection, limit=limit + 1)
+    result = service.ledger.find(request.branch, selection, request.at_us)
+    records = result.records
+    if query.ordering is not None:
+        records = query.ordering.sorted(records, lambda record: record.document)
+        records = records[query.offset : query.offset + limit + 1]
+    has_more = len(records) > limit
+    if result.total is not None:
+        has_more = result.total > query.offset + limit
+    documents = [
+        document
+        for record in records[:limit]
+        if (document := document_of(service, request, record)) is not None
+    ]
+    return Page(documents, result.total, has_more)
+
+
+def _resolver(service: Service, request: Request) -> Resolve:
+    """Gives linked entities to a query; each is read once."""
+    kept: dict[str, Document | None] = {}
+
+    def resolve(entity_id: str) -> Document | None:
+        if entity_id not in kept:
+            records = service.ledger.records(request.branch, (entity_id,), request.at_us)
+            record = records.get(entity_id)
+            kept[entity_id] = None if record is None else record.document
+        return kept[entity_id]
+
+    return resolve
+
+
+_RETRIEVE: Final = PRESENTATION_PARAMETERS | {"local", "type", "entityMap"}
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        pattern="/entities/{id}",
+        handler=retrieve_entity,
+        operation="retrieveEntity",
+        clause="5.7.1",
+        parameters=_RETRIEVE,
+        produces=GEO_ANSWERS,
+    ),
+    Route(
+        method="GET",
+        pattern="/entities",
+        handler=query_entities,
+        operation="queryEntities",
+        clause="5.7.2",
+        parameters=ENTITY_QUERY_PARAMETERS,
+        produces=GEO_ANSWERS,
+    ),
+    Route(
+        method="POST",
+        pattern="/entityOperations/query",
+        handler=query_entities,
+        operation="queryBatch",
+        clause="5.7.2",
+        parameters=ENTITY_QUERY_PARAMETERS,
+        consumes=BODIES,
+        produces=GEO_ANSWERS,
+    ),
+)
