@@ -25,7 +25,7 @@ from lingjing.interfaces.ngsild.context_store import (
     served_at,
 )
 from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS, CORE_ADDRESSES
-from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
+from lingjing.interfaces.ngsild.outgoing import Outgoing
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import instant_text
 from lingjing.twin.ledger import Ledger
@@ -71,7 +71,7 @@ class Contexts:
     Args:
         ledger: Where downloaded and hosted ones are stored.
         files: Address → file with its document; these are never fetched.
-        networks: Where downloads may go; None refuses them.
+        outgoing: For downloads; None refuses them. It is closed with this.
         base: Address of this server for links, such as `https://twin.example`; may be empty.
 
     Attributes:
@@ -83,14 +83,14 @@ class Contexts:
         self,
         ledger: Ledger,
         files: Mapping[str, Path] | None = None,
-        networks: Networks | None = None,
+        outgoing: Outgoing | None = None,
         *,
         base: str = "",
     ) -> None:
         self.core = Terms()
         self.store = ContextStore(ledger)
         self._files = dict(files or {})
-        self._outgoing = None if networks is None else Outgoing(networks, MOST_BYTES)
+        self._outgoing = outgoing
         self._base = base.rstrip("/")
         self._is_alone = ledger.driver == "sqlite"
         self._ready: OrderedDict[tuple[str, str | bytes], _Ready] = OrderedDict()
