@@ -134,7 +134,8 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     settings = read_settings(wanted.data_dir / ACCESS_FILE)
     gate = Gate(settings, ledger, wanted.data_dir, beyond_loopback=address not in LOOPBACK)
     networks = Networks((*settings.outgoing.networks, *wanted.networks), own_ports=(port,))
-    contexts = Contexts(ledger, files=wanted.contexts, outgoing=Outgoing(networks))
+    base = address_of(listening).rstrip("/")
+    contexts = Contexts(ledger, wanted.contexts, Outgoing(networks), base=base)
     service = Service(
         ledger, contexts, Subscriptions(ledger, contexts, networks), settings.limits, gate
     )
