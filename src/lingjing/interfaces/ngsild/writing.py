@@ -24,6 +24,7 @@ HEAD: Final = ("id", "type", "scope", "createdAt", "modifiedAt", "expiresAt", "d
 """Members of an entity that are no attributes; in projections they stand for themselves."""
 
 _HIDDEN: Final = ("createdAt", "modifiedAt", "expiresAt", "deletedAt")
+_HIDDEN_OF_INSTANCE: Final = ("createdAt", "modifiedAt", "expiresAt")
 _WRAPPED: Final = frozenset({"LanguageProperty", "VocabProperty", "JsonProperty"})
 _RELATIONSHIPS: Final = frozenset({"Relationship", "ListRelationship"})
 _CAREFUL: Final = frozenset({"VocabProperty", "ListRelationship", "Relationship"})
@@ -161,6 +162,10 @@ class Writer:
         """One instance of an attribute."""
         return self._one(instance)
 
+    def simplified(self, instance: Instance) -> Any:
+        """The value of an instance alone, as the simplified form has it."""
+        return self._simplified(instance)
+
     def types(self, document: Document) -> Any:
         """The types of an entity, as they are written."""
         types = document["type"]
@@ -281,7 +286,7 @@ class Writer:
     def _normalized(self, instance: Instance) -> dict[str, Any]:
         written = instance.copy()
         if not self._has_times:
-            for name in _HIDDEN:
+            for name in _HIDDEN_OF_INSTANCE:
                 written.pop(name, None)
         kind = written["type"]
         if kind in _CAREFUL:
