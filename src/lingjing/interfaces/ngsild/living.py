@@ -17,18 +17,21 @@ from lingjing.interfaces.ngsild import (
     purge,
     subscriptions_routes,
 )
+from lingjing.interfaces.ngsild.openapi import with_description
 from lingjing.interfaces.ngsild.requests import Route
 from lingjing.interfaces.ngsild.service import Service
 
-ROUTES: Final[tuple[Route, ...]] = (
-    *entities.ROUTES,
-    *attributes.ROUTES,
-    *batches.ROUTES,
-    *consumption.ROUTES,
-    *purge.ROUTES,
-    *discovery.ROUTES,
-    *context_routes.ROUTES,
-    *subscriptions_routes.ROUTES,
+ROUTES: Final[tuple[Route, ...]] = with_description(
+    (
+        *entities.ROUTES,
+        *attributes.ROUTES,
+        *batches.ROUTES,
+        *consumption.ROUTES,
+        *purge.ROUTES,
+        *discovery.ROUTES,
+        *context_routes.ROUTES,
+        *subscriptions_routes.ROUTES,
+    )
 )
 
 
