@@ -140,8 +140,12 @@ _BODIES: Final[dict[str, Schema]] = {
     "createEntity": {"$ref": "#/components/schemas/Entity"},
     "replaceEntity": {"$ref": "#/components/schemas/Entity"},
     **{
-        key: {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Entity"}}
-        for key in ("createBatch", "upsertBatch", "updateBatch", "mergeBatch")
+        name: {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/components/schemas/Entity"},
+        }
+        for name in ("createBatch", "upsertBatch", "updateBatch", "mergeBatch")
     },
     "deleteBatch": {
         "type": "array",
