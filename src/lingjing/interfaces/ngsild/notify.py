@@ -281,12 +281,12 @@ class Queue:
     async def _send(self, message: Message) -> None:
         self._sent_s = self._clock()
         pause_s = self._settings.first_pause_s
+        self._tally.begin()
         for attempt in range(1, self._settings.attempts + 1):
-            self._tally.begin()
             try:
                 await self._courier.bring(self.endpoint, message)
             except LingjingError as error:
-                self._tally.fail()
+                self._tally.fail(again=attempt > 1)
                 _log.info("notification to %s: %s", _shown(self.endpoint), error)
                 if attempt == self._settings.attempts or not may_pass(error):
                     break

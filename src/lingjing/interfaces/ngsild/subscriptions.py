@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from lingjing.interfaces.ngsild.notify import Endpoint, Event, Settings
 from lingjing.interfaces.ngsild.notify_writing import NotificationWriter
 from lingjing.interfaces.ngsild.outgoing import Networks
+from lingjing.interfaces.ngsild.registrations_matching import change_event, query_of_watch
+from lingjing.interfaces.ngsild.registrations_records import (
+    REGISTERED,
+    Registration,
+    decode_registration,
+)
 from lingjing.interfaces.ngsild.subscriptions_matching import Watch
 from lingjing.interfaces.ngsild.subscriptions_notifier import STATUS, Notifier, Subscriber
 from lingjing.interfaces.ngsild.subscriptions_records import (
@@ -62,7 +69,11 @@ class Subscriptions:
         self._contexts = contexts
         self._writer = NotificationWriter(ledger)
         self._notifier = Notifier(
-            ledger, networks or Networks(), settings or Settings(), self._writer.write
+            ledger,
+            networks or Networks(),
+            settings or Settings(),
+            self._writer.write,
+            self._registered,
         )
         self._seen: dict[str, bytes | None] = {}
         self._task: asyncio.Task[None] | None = None
@@ -119,17 +130,38 @@ class Subscriptions:
         subscriber = self._notifier.subscriber((kind, branch.key, subscription_id))
         return (counts if subscriber is None else subscriber.tally.over(counts)).members()
 
-    def watches(self, kind: str, branch: Branch) -> list[Watch]:
-        """Subscriptions of a kind and branch."""
-        return [
-            item.watch
-            for item in self._notifier.subscribers()
-            if item.watch.key[:2] == (kind, branch.key)
-        ]
+    def registration_changed(
+        self, branch: Branch, before: Registration | None, after: Registration | None
+    ) -> None:
+        """Tell subscriptions to registrations that one was made, changed or deleted (5.11.7)."""
+        now_us = time.time_ns() // 1000
+        for subscriber in self._notifier.subscribers():
+            watch = subscriber.watch
+            if watch.key[:2] != (REGISTRATIONS, branch.key) or not watch.is_awake(now_us):
+                continue
+            query = query_of_watch(watch)
+            event = change_event(query, before, after, subscriber.terms, now_us)
+            if event is not None:
+                self._notifier.tell(watch.key, event)
 
-    def tell(self, kind: str, branch: Branch, subscription_id: str, event: Event) -> None:
-        """Tell a subscription about something that no commit of entities shows."""
-        self._notifier.tell((kind, branch.key, subscription_id), event)
+    def tell_registrations(self, branch: Branch, subscription_id: str) -> None:
+        """Tell a subscription all registrations that it is about, as new."""
+        key = (REGISTRATIONS, branch.key, subscription_id)
+        subscriber = self._notifier.subscriber(key)
+        if subscriber is not None and subscriber.watch.is_awake(time.time_ns() // 1000):
+            for event in self._registered(subscriber):
+                self._notifier.tell(key, event)
+
+    def _registered(self, subscriber: Subscriber) -> list[Event]:
+        branch = subscriber.watch.branch
+        query = query_of_watch(subscriber.watch)
+        now_us = time.time_ns() // 1000
+        notes = self._ledger.notes(branch.tenant, collection(REGISTERED, branch))
+        events = (
+            change_event(query, None, decode_registration(body), subscriber.terms, now_us)
+            for _, body in notes
+        )
+        return [event for event in events if event is not None]
 
     def metrics(self) -> dict[str, int]:
         """Figures for the observer (see `Notifier.metrics`)."""

@@ -119,6 +119,7 @@ class Watch:
         self.key = key
         self.branch = branch
         self.kept = kept
+        self.names = names
         self.since_us = since_us
         self.selectors = tuple(_selector(item) for item in kept.get("entities", ()))
         self.watched = frozenset(kept["watchedAttributes"]) if "watchedAttributes" in kept else None

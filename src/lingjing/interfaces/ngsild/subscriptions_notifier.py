@@ -27,6 +27,7 @@ from lingjing.interfaces.ngsild.subscriptions_matching import (
     Watch,
     touched,
 )
+from lingjing.interfaces.ngsild.subscriptions_records import ENTITIES
 from lingjing.interfaces.ngsild.subscriptions_tally import (
     Counts,
     Tally,
@@ -49,6 +50,7 @@ _DELETIONS: Final = frozenset(("attributeDeleted", "entityUpdated"))
 _log: Final = logging.getLogger(__name__)
 
 Write = Callable[["Subscriber", Sequence[Event]], Awaitable[Message]]
+Registered = Callable[["Subscriber"], list[Event]]
 
 
 class Subscriber:
@@ -90,12 +92,19 @@ class Notifier:
         networks: Where receivers may be.
         settings: How notifications are delivered.
         write: Makes a notification of events.
+        registered: Registrations that a subscription to such is about, for periodic notifications.
     """
 
     def __init__(
-        self, ledger: Ledger, networks: Networks, settings: Settings, write: Write
+        self,
+        ledger: Ledger,
+        networks: Networks,
+        settings: Settings,
+        write: Write,
+        registered: Registered,
     ) -> None:
         self._ledger = ledger
+        self._registered = registered
         self._networks = networks
         self._settings = settings
         self._write = write
@@ -121,6 +130,10 @@ class Notifier:
     def start(self) -> None:
         """Begin; commits taken before are matched now."""
         started = threading.Event()
+        self._is_stopping = False
+        self._wake, self._idle, self._ring = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        if self._inbox:
+            self._wake.set()
         self._thread = threading.Thread(
             target=self._run, args=(started,), name="notifier", daemon=True
         )
@@ -149,7 +162,8 @@ class Notifier:
                     held.queue.endpoint = subscriber.endpoint
                     held.queue.write = lambda events: self._write(subscriber, events)
             self._subscribers[watch.key] = subscriber
-            self._indices.setdefault(watch.branch.key, Index()).add(watch)
+            if watch.key[0] == ENTITIES:
+                self._indices.setdefault(watch.branch.key, Index()).add(watch)
         if watch.interval_s and self._loop is not None:
             self._loop.call_soon_threadsafe(self._schedule, watch, watch.interval_s)
 
@@ -237,6 +251,8 @@ class Notifier:
         self._is_stopping = True
         self._wake.set()
         end = time.monotonic() + timeout_s
+        if self._inbox:
+            self._idle.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         queues = [item.queue for item in self.subscribers() if item.queue is not None]
@@ -353,12 +369,16 @@ class Notifier:
                 return
             if self._is_shared and not await self._claim(subscriber, watch.interval_s):
                 return
-            found = await asyncio.to_thread(self._selected, watch)
+            if watch.key[0] == ENTITIES:
+                found = await asyncio.to_thread(self._selected, watch)
+                events = [Event(now_us, item["id"], None, item) for item in found]
+            else:
+                events = await asyncio.to_thread(self._registered, subscriber)
         except LingjingError as error:
             _log.warning("periodic notification of %s put off: %s", subscriber.id, error)
             return
-        for document in found:
-            self._enqueue(watch.key, Event(now_us, document["id"], None, document))
+        for event in events:
+            self._enqueue(watch.key, event)
 
     def _selected(self, watch: Watch) -> list[Document]:
         """Entities that a periodic notification tells about."""

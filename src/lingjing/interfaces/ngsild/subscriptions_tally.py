@@ -70,7 +70,7 @@ class Tally:
         self._on_its_way = Counts()
 
     def begin(self) -> None:
-        """An attempt is made."""
+        """A notification is sent for the first time."""
         self.pending.sent += 1
         self.pending.notified_us = _now_us()
 
@@ -78,9 +78,9 @@ class Tally:
         """It was taken."""
         self.pending.success_us = _now_us()
 
-    def fail(self) -> None:
-        """It was not taken, or not answered in time."""
-        self.pending.failed += 1
+    def fail(self, *, again: bool = False) -> None:
+        """It was not taken, or not answered in time; `again` where it had failed before."""
+        self.pending.failed += not again
         now_us = _now_us()
         self.pending.failure_us = now_us
         self.pending.notified_us = self.pending.notified_us or now_us
