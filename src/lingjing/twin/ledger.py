@@ -154,6 +154,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         time: What the window is about. `observedAt` leaves out what has none.
         from_us, to_us: Half-open window [µs]; None is open.
         last: At most so many of the newest of each attribute (all datasets together).
+        first: At most so many of the oldest of each attribute (a driver may give more).
         dataset: Only this dataset; None for all.
     """
 
@@ -162,6 +163,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     from_us: int | None = None
     to_us: int | None = None
     last: int | None = None
+    first: int | None = None
     dataset: str | None = None
 
 
