@@ -15,6 +15,7 @@ from lingjing.interfaces.ngsild import (
     discovery,
     entities,
     purge,
+    registrations_routes,
     subscriptions_routes,
 )
 from lingjing.interfaces.ngsild.openapi import with_description
@@ -31,6 +32,7 @@ ROUTES: Final[tuple[Route, ...]] = with_description(
         *discovery.ROUTES,
         *context_routes.ROUTES,
         *subscriptions_routes.ROUTES,
+        *registrations_routes.ROUTES,
     )
 )
 

@@ -17,19 +17,18 @@ from lingjing.vocabulary.errors import Place
 
 MODES: Final = ("inclusive", "exclusive", "redirect", "auxiliary")
 GROUPS: Final = ("federationOps", "updateOps", "retrieveOps", "redirectionOps")
-OPERATIONS: Final = frozenset(
-    (
-        "createEntity updateEntity appendAttrs updateAttrs deleteAttrs deleteEntity mergeEntity "
-        "replaceEntity replaceAttrs purgeEntity createBatch upsertBatch updateBatch deleteBatch "
-        "mergeBatch upsertTemporal appendAttrsTemporal deleteAttrsTemporal updateAttrsTemporal "
-        "deleteAttrInstanceTemporal deleteTemporal retrieveEntity queryEntity queryBatch "
-        "retrieveTemporal queryTemporal retrieveEntityTypes retrieveEntityTypeDetails "
-        "retrieveEntityTypeInfo retrieveAttrTypes retrieveAttrTypeDetails retrieveAttrTypeInfo "
-        "createSubscription updateSubscription retrieveSubscription querySubscription "
-        "deleteSubscription retrieveEntityMap updateEntityMap deleteEntityMap "
-        "createSnapshot cloneSnapshot retrieveSnapshot updateSnapshot deleteSnapshot purgeSnapshot"
-    ).split()
-)
+OPERATIONS: Final = frozenset((
+    "createEntity", "updateEntity", "appendAttrs", "updateAttrs", "deleteAttrs", "deleteEntity",
+    "mergeEntity", "replaceEntity", "replaceAttrs", "purgeEntity", "createBatch", "upsertBatch",
+    "updateBatch", "deleteBatch", "mergeBatch", "upsertTemporal", "appendAttrsTemporal",
+    "deleteAttrsTemporal", "updateAttrsTemporal", "deleteAttrInstanceTemporal", "deleteTemporal",
+    "retrieveEntity", "queryEntity", "queryBatch", "retrieveTemporal", "queryTemporal",
+    "retrieveEntityTypes", "retrieveEntityTypeDetails", "retrieveEntityTypeInfo",
+    "retrieveAttrTypes", "retrieveAttrTypeDetails", "retrieveAttrTypeInfo", "createSubscription",
+    "updateSubscription", "retrieveSubscription", "querySubscription", "deleteSubscription",
+    "retrieveEntityMap", "updateEntityMap", "deleteEntityMap", "createSnapshot", "cloneSnapshot",
+    "retrieveSnapshot", "updateSnapshot", "deleteSnapshot", "purgeSnapshot",
+))  # fmt: skip
 _AUXILIARY: Final = frozenset(("retrieveOps", "retrieveEntity", "queryEntity"))
 GEOMETRIES: Final = ("location", "observationSpace", "operationSpace")
 _NAME_LISTS: Final = ("propertyNames", "relationshipNames")

@@ -272,10 +272,11 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-_ASKED: Final = frozenset(
-    "id type idPattern attrs q csf georel geometry coordinates geoproperty timeproperty timerel "
-    "timeAt endTimeAt scopeQ limit offset count options lang".split()
-)
+_ASKED: Final = frozenset((
+    "id", "type", "idPattern", "attrs", "q", "csf", "georel", "geometry", "coordinates",
+    "geoproperty", "timeproperty", "timerel", "timeAt", "endTimeAt", "scopeQ", "limit", "offset",
+    "count", "options", "lang",
+))  # fmt: skip
 _ONE: Final = f"/{REGISTERED}/{{id}}"
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
