@@ -209,7 +209,9 @@ class Contexts:
             return _Ready(self.core, tuple(dict.fromkeys(sources)), until)
         has_address = len(own) == 1 and isinstance(own[0], str)
         link = own[0] if has_address else self._imply(context, tenant)
-        terms = Terms(reader.terms, link, [*own, CORE_ADDRESS])
+        # One that names the core itself needs no help from the server.
+        body = own if reader.beneath else [*own, CORE_ADDRESS]
+        terms = Terms(reader.terms, link, body)
         return _Ready(terms, tuple(dict.fromkeys(sources)), until)
 
     def _imply(self, context: Any, tenant: str) -> str:
