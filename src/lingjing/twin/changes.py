@@ -73,8 +73,15 @@ def creation(document: Document) -> tuple[Change, ...]:
 def appended(
     document: Document, fragment: Fragment, now: str, *, overwrite: bool = True
 ) -> Outcome:
-    """Attributes added, and existing ones replaced unless they are not to be (5.6.3)."""
+    """Attributes added, and existing ones replaced unless they are not to be (5.6.3).
+
+    Scopes that are not to be replaced are kept beside the new ones.
+    """
     work = _Work(document, now)
+    held_scope = document.get("scope", [])
+    if not overwrite and held_scope and "scope" in fragment:
+        both = list(dict.fromkeys((*held_scope, *fragment["scope"])))
+        fragment = {**fragment, "scope": both}
     work.take_head(fragment)
     for name, datasets in fragment["attributes"].items():
         for dataset, item in datasets.items():
@@ -89,14 +96,18 @@ def appended(
 
 
 def updated(document: Document, fragment: Fragment, now: str) -> Outcome:
-    """Existing attributes replaced; those the entity lacks are left out (5.6.2)."""
+    """Attributes replaced, and those that the entity lacks added (5.6.2, 5.5.8).
+
+    A scope is only replaced; where there is none, it is left out.
+    """
     work = _Work(document, now)
+    if "scope" in fragment and "scope" not in document:
+        work.leave("scope", "absent")
+        fragment = {name: value for name, value in fragment.items() if name != "scope"}
     work.take_head(fragment)
     for name, datasets in fragment["attributes"].items():
         for dataset, item in datasets.items():
-            if work.held(name, dataset) is None:
-                work.leave(name, "absent")
-            elif is_null(item):
+            if is_null(item):
                 work.remove(name, dataset)
             else:
                 work.set(name, dataset, item)

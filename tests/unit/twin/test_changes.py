@@ -99,13 +99,20 @@ def test_append_adds_types_and_sets_scopes() -> None:
     assert noted(outcome) == [("update", None, "")]
 
 
-def test_update_leaves_out_what_the_entity_lacks() -> None:
-    outcome = changes.updated(
-        entity(), fragment(**{SPEED: {"": number(60)}, PLACE: {"": number(3)}}), NOW
-    )
-    assert outcome.not_updated == {PLACE: "absent"}
-    assert outcome.updated == (SPEED,)
-    assert PLACE not in outcome.document["attributes"]
+def test_update_adds_an_attribute_that_the_entity_lacks_but_no_scope() -> None:
+    sent = {**fragment(**{SPEED: {"": number(60)}, PLACE: {"": number(3)}}), "scope": ["/a"]}
+    outcome = changes.updated(entity(), sent, NOW)
+    assert outcome.not_updated == {"scope": "absent"}
+    assert outcome.updated == (SPEED, PLACE)
+    assert "scope" not in outcome.document
+    assert outcome.document["attributes"][PLACE][""]["value"] == 3
+
+
+def test_scopes_that_are_not_to_be_replaced_are_kept_beside_the_new_ones() -> None:
+    held = {**entity(), "scope": ["/a"]}
+    sent = {"scope": ["/b", "/a"], "attributes": {}}
+    assert changes.appended(held, sent, NOW, overwrite=False).document["scope"] == ["/a", "/b"]
+    assert changes.appended(held, sent, NOW).document["scope"] == ["/b", "/a"]
 
 
 def test_a_null_deletes_an_instance_and_the_last_one_the_attribute() -> None:

@@ -67,7 +67,7 @@ async def _change(
             ),
         )
     )
-    return update_answer(outcome, terms)
+    return update_answer(outcome)
 
 
 async def patch_attribute(service: Service, request: Request) -> Answer:

@@ -210,8 +210,8 @@ class Contexts:
         has_address = len(own) == 1 and isinstance(own[0], str)
         link = own[0] if has_address else self._imply(context, tenant)
         # One that names the core itself needs no help from the server.
-        body = own if reader.beneath else [*own, CORE_ADDRESS]
-        terms = Terms(reader.terms, link, body)
+        parts = own if reader.beneath else [*own, CORE_ADDRESS]
+        terms = Terms(reader.terms, link, parts[0] if len(parts) == 1 else parts)
         return _Ready(terms, tuple(dict.fromkeys(sources)), until)
 
     def _imply(self, context: Any, tenant: str) -> str:

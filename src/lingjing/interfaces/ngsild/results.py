@@ -9,7 +9,6 @@ import msgspec
 
 from lingjing.interfaces.ngsild.problems import problem_details
 from lingjing.interfaces.ngsild.requests import JSON, Answer, done
-from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.changes import Outcome
 from lingjing.vocabulary import LingjingError
 
@@ -17,24 +16,27 @@ _JSON_TYPE: Final = (b"content-type", JSON.encode())
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def update_answer(outcome: Outcome, terms: Terms) -> Answer:
-    """204 where all was done, else 207 with what was and what was not (5.2.18)."""
+def update_answer(outcome: Outcome) -> Answer:
+    """204 where all was done, else 207 with what was and what was not (5.2.18).
+
+    Attributes are named by their IRI: the answer carries no `@context` to read short names by.
+    """
     if not outcome.not_updated:
         return done()
     body = {
-        "updated": [terms.compact(name) for name in outcome.updated],
+        "updated": list(outcome.updated),
         "notUpdated": [
-            {"attributeName": terms.compact(name), "reason": reason_text(name, reason, terms)}
+            {"attributeName": name, "reason": _reason(name, reason)}
             for name, reason in outcome.not_updated.items()
         ],
     }
     return Answer(207, _encode(body), [_JSON_TYPE])
 
 
-def reason_text(name: str, reason: str, terms: Terms) -> str:
+def _reason(name: str, reason: str) -> str:
     """Why an attribute was left as it was, in words."""
     code = "ngsild.attribute-exists" if reason == "exists" else "ngsild.attribute-absent"
-    return LingjingError(code, name=terms.compact(name)).what("en")
+    return LingjingError(code, name=name).what("en")
 
 
 def batch_answer(
