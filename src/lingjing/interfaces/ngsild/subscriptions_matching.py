@@ -12,7 +12,7 @@ from lingjing.interfaces.ngsild.subscriptions_conditions import (
     geometry_of_query,
     query_of,
 )
-from lingjing.interfaces.ngsild.subscriptions_reading import DEFAULT_TRIGGERS
+from lingjing.interfaces.ngsild.subscriptions_reading import ANY_TYPE, DEFAULT_TRIGGERS
 from lingjing.twin.documents import LOCATION, Document, micros
 from lingjing.twin.ledger import Branch, Entry
 from lingjing.twin.query.evaluating import Query
@@ -168,12 +168,12 @@ class Watch:
 def _selector(kept: Mapping[str, Any]) -> Selector:
     ids = kept.get("id", ())
     pattern = kept.get("idPattern", "")
-    selection = kept.get("type", "*")
+    selection = kept.get("type", ANY_TYPE)
     return Selector(
         frozenset((ids,) if isinstance(ids, str) else ids),
         pattern,
         finder(pattern) if pattern else None,
-        () if selection in ("*", "") else parse_types(selection, str),
+        () if selection == ANY_TYPE else parse_types(selection, str),
     )
 
 

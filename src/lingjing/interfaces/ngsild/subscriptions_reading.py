@@ -36,6 +36,7 @@ PLAIN_FORMATS: Final = frozenset(("keyValues", "simplified"))
 MQTT_VERSIONS: Final = ("mqtt3.1.1", "mqtt5.0")
 SCHEMES: Final = ("http", "https", "mqtt", "mqtts")
 DEEPEST_JOIN: Final = 10
+ANY_TYPE: Final = "*"
 # `null` says the same as leaving these out when a subscription is made.
 _MAY_BE_NULL: Final = (
     "id", "subscriptionName", "description", "watchedAttributes", "notificationTrigger",
@@ -164,6 +165,8 @@ def _selector(terms: Terms) -> Check:
 
     def types(value: Any, path: str) -> str:
         selection = take.text(value, path)
+        if selection == ANY_TYPE:
+            return selection
         parse_types(selection, terms.expand, path)
         return take.renamed_types(selection, terms.expand)
 

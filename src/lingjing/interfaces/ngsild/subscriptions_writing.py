@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lingjing.interfaces.ngsild.members import CORE_MEMBERS, renamed_types
-from lingjing.interfaces.ngsild.subscriptions_reading import DEFAULT_TRIGGERS
+from lingjing.interfaces.ngsild.subscriptions_reading import ANY_TYPE, DEFAULT_TRIGGERS
 from lingjing.interfaces.ngsild.subscriptions_records import Stored, status_of
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import instant_text, micros
@@ -57,6 +57,8 @@ def write_subscription(
 
 
 def _selector(kept: dict[str, Any], terms: Terms) -> dict[str, Any]:
+    if kept["type"] == ANY_TYPE:
+        return kept
     return {**kept, "type": renamed_types(kept["type"], terms.compact)}
 
 
