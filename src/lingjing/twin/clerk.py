@@ -8,6 +8,7 @@ the next gathers, so a slow disk makes groups larger rather than writing slower.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import OrderedDict, deque
@@ -22,6 +23,8 @@ from lingjing.twin.ledger import Commit, Job
 from lingjing.vocabulary import LingjingError
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 100_000
 """Jobs that may wait; more are refused as `twin.busy`, so that memory does not run out."""
@@ -117,6 +120,7 @@ class Clerk:
         self._wake = threading.Condition()
         self._closing = False
         self._listeners: list[Callable[[Sequence[Commit]], None]] = []
+        self._last_us = 0
         self._remembered: OrderedDict[tuple[int, str], Sight] = OrderedDict()
         self._thread = threading.Thread(target=self._work, name=f"clerk of {name}", daemon=True)
         self._thread.start()
@@ -158,23 +162,24 @@ class Clerk:
             # One listener's fault must not keep the others from hearing, nor stop the clerk.
             try:
                 listener(commits)
-            except Exception as error:  # noqa: BLE001
-                threading.excepthook(
-                    threading.ExceptHookArgs(
-                        (type(error), error, error.__traceback__, self._thread)
-                    )
-                )
+            except Exception:
+                _log.exception("A listener of the twin failed")
 
     @property
     def waiting(self) -> int:
         """Jobs that wait now."""
         return len(self._waiting)
 
+    def now_us(self) -> int:
+        """Time for a change made now [µs]: later than that of every change before."""
+        self._last_us = max(self._clock_us(), self._last_us + 1)
+        return self._last_us
+
     def close(self) -> None:
         """Finish what waits, then stop."""
         with self._wake:
             self._closing = True
-            self._wake.notify()
+            self._wake.notify_all()
         self._thread.join()
 
     def _add(self, item: _Item) -> None:
@@ -277,14 +282,15 @@ class Clerk:
         if not start.unchanged:
             self._remembered.clear()
         group = Group(self._driver, start.sequence)
-        self._prefetch(group, items)
-        last_us = start.recorded_us
+        gone = self._prefetch(group, items)
+        self._last_us = max(self._last_us, start.recorded_us)
         for item in items:
             job = item.job
             assert job is not None  # noqa: S101
-            item.error = None
-            last_us = max(self._clock_us(), last_us + 1)
-            desk = WorkDesk(group, job.branch, last_us)
+            item.error = gone.get(job.branch.key)
+            if item.error is not None:
+                continue
+            desk = WorkDesk(group, job.branch, self.now_us())
             try:
                 item.result = job.run(desk)
             except Exception as error:  # noqa: BLE001 it belongs to who handed the job in
@@ -301,8 +307,8 @@ class Clerk:
             self._driver.rollback()
         return commits
 
-    def _prefetch(self, group: Group, items: list[_Item]) -> None:
-        """Fetch in one step per branch what the jobs name."""
+    def _prefetch(self, group: Group, items: list[_Item]) -> dict[int, LingjingError]:
+        """Fetch in one step per branch what the jobs name; which branches are gone."""
         wanted: dict[int, dict[str, None]] = {}
         branches = {}
         for item in items:
@@ -316,9 +322,18 @@ class Clerk:
                     ids[entity_id] = None
                 else:
                     group.sights[key, entity_id] = remembered
+        gone: dict[int, LingjingError] = {}
         for key, ids in wanted.items():
+            try:
+                self._driver.require(branches[key])
+            except LingjingError as error:
+                if error.code != "twin.no-branch":
+                    raise
+                gone[key] = error
+                continue
             if ids:
                 group.fetch(branches[key], list(ids))
+        return gone
 
     def _remember(self, group: Group) -> None:
         remembered = self._remembered

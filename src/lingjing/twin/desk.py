@@ -39,9 +39,10 @@ class State(msgspec.Struct, frozen=True):
         before: As it was when the transaction began or was last flushed.
         document: The new state; None where the entity ended.
         revision: Number of the last change.
-        recorded_us: When [µs].
-        keep_before: The changes noted in history do not account for all that differs, so the
-            state before must be kept for looking back.
+        first_us: When the first of the changes that led to it was made [µs].
+        recorded_us: When the last was made [µs].
+        untold: The changes noted in history do not account for all that differs: history alone
+            could not give this state back, so it must be kept when it is overwritten.
     """
 
     branch: Branch
@@ -49,8 +50,9 @@ class State(msgspec.Struct, frozen=True):
     before: Sight
     document: Document | None
     revision: int
+    first_us: int
     recorded_us: int
-    keep_before: bool
+    untold: bool
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -95,6 +97,14 @@ class Batch(msgspec.Struct, frozen=True):
 
 class Fetcher(Protocol):
     """What desks ask of a driver inside the clerk's transaction."""
+
+    def require(self, branch: Branch) -> None:
+        """Refuse a branch that is gone.
+
+        Raises:
+            LingjingError: `twin.no-branch`.
+        """
+        ...
 
     def fetch(self, branch: Branch, ids: Sequence[str]) -> dict[str, Sight]:
         """What the branch sees of each of the ids; every one is answered."""
@@ -276,8 +286,9 @@ class WorkDesk:
             sight,
             after,
             group.sequence,
+            self.now_us if earlier is None else earlier.first_us,
             self.now_us,
-            unaccounted or (earlier is not None and earlier.keep_before),
+            unaccounted or (earlier is not None and earlier.untold),
         )
         self._before.setdefault(entity_id, before)
         self._changes.setdefault(entity_id, []).extend(changes)
@@ -408,7 +419,11 @@ class WorkDesk:
     def keep(self) -> None:
         """The job succeeded: its changes are the group's."""
         group = self._group
+        untold = any(state.untold for state in self._states.values())
         self._hand_over()
+        if untold and not self._saved:
+            # A later job of the group must not blend with a state that history does not know.
+            group.flush()
         if self._saved:
             group.flush()
             group.driver.release()

@@ -305,7 +305,7 @@ class Ledger(Protocol):
         """The trunk of a tenant, made where it is absent.
 
         Raises:
-            LingjingError: `twin.bad-name`.
+            LingjingError: `twin.bad-branch-name`.
         """
         ...
 
@@ -325,7 +325,7 @@ class Ledger(Protocol):
         """Branch off the parent as it stands now.
 
         Raises:
-            LingjingError: `twin.bad-name`, `twin.branch-exists`.
+            LingjingError: `twin.bad-branch-name`, `twin.branch-exists`.
         """
         ...
 

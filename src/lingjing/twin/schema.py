@@ -80,6 +80,8 @@ END;
 """
 
 _SECOND: Final = """
+-- edited: number of the last change of one of its entities that was no import.
+ALTER TABLE district ADD COLUMN edited INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clock ADD COLUMN recorded_us INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE tenant (key INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE) STRICT;
@@ -128,6 +130,7 @@ ALTER TABLE provenance_2 RENAME TO provenance;
 
 -- One row an entity and branch, of one of three forms: as imported (layout and what belongs to
 -- it), as a document (body: JSON), or neither: ended here while the parent still has it.
+-- untold: history alone could not give this state back.
 -- Branch 0 holds the rows of a source while it is imported again.
 CREATE TABLE entity_2 (
     key INTEGER PRIMARY KEY,
@@ -147,13 +150,12 @@ CREATE TABLE entity_2 (
     longitude REAL,
     latitude REAL,
     body BLOB,
+    untold INTEGER NOT NULL DEFAULT 0,
     UNIQUE (branch, id)
 ) STRICT;
-INSERT INTO name (text) SELECT DISTINCT 'https://uri.etsi.org/ngsi-ld/default-context/' || kind
-    FROM entity;
 INSERT INTO entity_2
     SELECT entity.key, 1, id, (SELECT revision FROM clock), at, at, NULL, entity.district, source,
-        kind, layout, attributes, relationships, geometry, longitude, latitude, NULL
+        kind, layout, attributes, relationships, geometry, longitude, latitude, NULL, 0
     FROM entity JOIN (
         SELECT key AS of_source, 1000000 * coalesce(
             CAST(strftime('%s', json_extract(CAST(record AS TEXT), '$.imported_at')) AS INTEGER), 0
@@ -164,7 +166,7 @@ DROP TABLE entity;
 ALTER TABLE entity_2 RENAME TO entity;
 CREATE INDEX entity_by_kind ON entity (district, kind, branch, id);
 CREATE INDEX entity_by_source ON entity (source, kind);
-CREATE INDEX entity_by_shape ON entity (branch, shape);
+CREATE INDEX entity_by_shape ON entity (branch, shape, id);
 CREATE TABLE entity_type (
     type INTEGER NOT NULL,
     branch INTEGER NOT NULL,
@@ -227,6 +229,14 @@ CREATE TABLE subject (
     hides INTEGER NOT NULL DEFAULT 0,
     UNIQUE (branch, id)
 ) STRICT;
+
+-- Rows of ancestors' histories that a branch has taken away for itself.
+CREATE TABLE hidden (
+    subject INTEGER NOT NULL,
+    attribute INTEGER NOT NULL,
+    dataset INTEGER NOT NULL,
+    PRIMARY KEY (subject, attribute, dataset)
+) STRICT, WITHOUT ROWID;
 
 -- Instances without what changes from row to row, as JSON.
 CREATE TABLE template (key INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE) STRICT;

@@ -1,0 +1,124 @@
+"""Looking after a SQLite file: is it whole, and how large is it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from lingjing.twin import chunks
+from lingjing.twin.documents import decode
+from lingjing.twin.sqlite_reading import past_document
+
+_COUNTS: Final = {
+    "entity rows without a branch": (
+        "SELECT count(*) FROM entity WHERE branch NOT IN (SELECT key FROM branch)"
+    ),
+    "past states without a branch": (
+        "SELECT count(*) FROM entity_past WHERE branch NOT IN (SELECT key FROM branch)"
+    ),
+    "histories without a branch": (
+        "SELECT count(*) FROM subject WHERE branch NOT IN (SELECT key FROM branch)"
+    ),
+    "entities without a shape": (
+        "SELECT count(*) FROM entity WHERE shape IS NULL"
+        " AND (body IS NOT NULL OR layout IS NOT NULL)"
+    ),
+    "entities numbered beyond the clock": (
+        "SELECT count(*) FROM entity WHERE revision > (SELECT revision FROM clock)"
+    ),
+    "entities later than the clock": (
+        "SELECT count(*) FROM entity WHERE recorded_us > (SELECT recorded_us FROM clock)"
+    ),
+    "rows of history numbered beyond the clock": (
+        "SELECT count(*) FROM history WHERE sequence > (SELECT revision FROM clock)"
+    ),
+    "rows of history of nobody": (
+        "SELECT count(*) FROM history WHERE subject NOT IN (SELECT key FROM subject)"
+    ),
+    "chunks of nobody": "SELECT count(*) FROM chunk WHERE subject NOT IN (SELECT key FROM subject)",
+    "entities that lack their place in the index of types": (
+        "SELECT count(*) FROM entity JOIN shape_type USING (shape) LEFT JOIN entity_type"
+        " ON entity_type.type = shape_type.type AND entity_type.branch = entity.branch"
+        " AND entity_type.id = entity.id WHERE entity_type.entity IS NOT entity.key"
+    ),
+    "places in the index of types without an entity": (
+        "SELECT count(*) FROM entity_type WHERE entity NOT IN (SELECT key FROM entity)"
+    ),
+    "boxes without an entity": (
+        "SELECT count(*) FROM entity_box WHERE key NOT IN (SELECT key FROM entity)"
+    ),
+    "imported things without a box": (
+        "SELECT count(*) FROM entity WHERE layout IS NOT NULL"
+        " AND key NOT IN (SELECT key FROM entity_box)"
+    ),
+}
+
+
+def check(connection: apsw.Connection, folder: Path) -> list[str]:
+    """What is wrong with a file, in words."""
+    found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
+    found += [str(row) for row in connection.execute("PRAGMA foreign_key_check")]
+    for table in ("entity_box", "place_box"):
+        answer = connection.execute(f"SELECT rtreecheck('{table}')").get
+        if answer != "ok":
+            found.append(f"{table}: {answer}")
+    for what, query in _COUNTS.items():
+        count = connection.execute(query).get
+        if count:
+            found.append(f"{what}: {count}")
+    found += _unreadable(connection)
+    for (path,) in connection.execute("SELECT path FROM sealed_file"):
+        if not (folder / path).is_file():
+            found.append(f"sealed file is missing: {path}")
+    return found
+
+
+def _unreadable(connection: apsw.Connection) -> list[str]:
+    """Documents, past states and chunks that cannot be read, or say something else than they hold."""
+    found = []
+    for key, identity, body in connection.execute(
+        "SELECT key, id, body FROM entity WHERE body IS NOT NULL"
+    ):
+        try:
+            named = decode(body)["id"]
+        except (ValueError, KeyError):
+            named = None
+        if named != identity:
+            found.append(f"entity {key} cannot be read as {identity}")
+    for identity, body in connection.execute(
+        "SELECT id, body FROM entity_past WHERE body IS NOT NULL"
+    ):
+        try:
+            past_document(body)
+        except Exception:  # noqa: BLE001 damaged bytes fail in many ways
+            found.append(f"a past state of {identity} cannot be read")
+    for key, count, first, last, body in connection.execute(
+        "SELECT key, count, first_sequence, last_sequence, body FROM chunk"
+    ):
+        try:
+            columns = chunks.decode(body)
+            whole = (len(columns), int(columns.sequence[0]), int(columns.sequence[-1]))
+        except Exception:  # noqa: BLE001 damaged bytes fail in many ways
+            whole = (0, 0, 0)
+        if whole != (count, first, last):
+            found.append(f"chunk {key} of history cannot be read whole")
+    return found
+
+
+def size(connection: apsw.Connection) -> dict[str, int]:
+    """Entities, history rows, sealed rows, branches, bytes."""
+
+    def number(query: str) -> int:
+        return int(connection.execute(query).get)
+
+    return {
+        "entities": number("SELECT count(*) FROM entity WHERE shape IS NOT NULL"),
+        "history": number(
+            "SELECT (SELECT count(*) FROM history) + (SELECT coalesce(sum(count), 0) FROM chunk)"
+        ),
+        "sealed": number("SELECT coalesce(sum(count), 0) FROM sealed"),
+        "branches": number("SELECT count(*) FROM branch"),
+        "bytes": int(connection.pragma("page_count")) * int(connection.pragma("page_size")),
+    }

@@ -1,0 +1,482 @@
+"""History out of the SQLite driver's tables: rows, chunks and sealed files as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import apsw
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lingjing.twin import chunks
+from lingjing.twin.chunks import NO_TIME, OPERATIONS, Columns
+from lingjing.twin.documents import Instance, decode
+from lingjing.twin.interned import Interned, shape_meets
+from lingjing.twin.ledger import Aggregate, Method, Moment, Selection, Span
+from lingjing.twin.moments import lengthen
+from lingjing.twin.sealing import Sealed, SealedFiles
+from lingjing.twin.sqlite_reading import NO_LIMIT, Level
+
+ENTITY_ITSELF: Final = 0
+"""Key in place of an attribute's, of rows about the entity as a whole."""
+
+_ROW: Final = "sequence, marks, observed_us, recorded_us, created_us, template, number, body"
+_COLUMN: Final = Columns._fields
+SEALED_COLUMNS: Final = (
+    "(SELECT path FROM sealed_file WHERE sealed_file.key = sealed.file),"
+    " row_group, first_row, count"
+)
+"""What `Sealed` takes."""
+_TIMES: Final = {"observedAt": 1, "createdAt": 3, "modifiedAt": 2, "deletedAt": 2}
+"""Place of a span's time among the columns."""
+
+
+class Series(NamedTuple):
+    """Rows of one attribute and dataset of one entity in one branch, by keys.
+
+    Attributes:
+        subject, attribute, dataset: Keys.
+        limit: Number of the last change that is seen.
+    """
+
+    subject: int
+    attribute: int
+    dataset: int
+    limit: int
+
+
+def subjects(
+    connection: apsw.Connection, seen: Sequence[Level], entity_id: str
+) -> list[tuple[int, int, str]]:
+    """Keys of what has a history under an id, each with the last number seen, and its types."""
+    found = []
+    for branch, limit in seen:
+        row = connection.execute(
+            "SELECT key, since, types, hides FROM subject WHERE branch = ? AND id = ?",
+            (branch, entity_id),
+        ).get
+        if row is None or row[1] > limit:
+            continue
+        found.append((row[0], limit, row[2]))
+        if row[3]:
+            break
+    return found
+
+
+class History:
+    """Reads history over one connection.
+
+    Args:
+        connection: That sees one state of the file throughout.
+        interned: What was read before over connections of this kind.
+        files: Sealed files.
+    """
+
+    def __init__(self, connection: apsw.Connection, interned: Interned, files: SealedFiles) -> None:
+        self._connection = connection
+        self._interned = interned
+        self._files = files
+
+    # Rows
+
+    def moments(self, seen: Sequence[Level], entity_id: str, span: Span) -> list[Moment]:
+        """Rows of one entity; see `Ledger.history`."""
+        gathered: dict[tuple[str, str], list[Columns]] = {}
+        for series in self.series_of(seen, entity_id, span):
+            names = self.names(series)
+            parts = list(self._parts(series, span))
+            if parts:
+                gathered.setdefault(names, []).extend(parts)
+        held = {names: _windowed(chunks.joined(parts), span) for names, parts in gathered.items()}
+        if span.last is not None:
+            held = _newest(held, span)
+        found: list[Moment] = []
+        for names in sorted(held):
+            found += self._moments_of(names, held[names])
+        return found
+
+    def _moments_of(self, names: tuple[str, str], columns: Columns) -> Iterator[Moment]:
+        attribute, dataset = names
+        for row in chunks.to_rows(columns):
+            sequence, marks, observed_us, recorded_us, *_ = row
+            yield Moment(
+                sequence,
+                attribute or None,
+                dataset,
+                OPERATIONS[marks % chunks.LATE],  # type: ignore[arg-type]
+                observed_us,
+                recorded_us,
+                self.instance(row) if attribute else None,
+            )
+
+    def instance(self, row: chunks.Row) -> Instance | None:
+        """The instance of a row."""
+        _, _, observed_us, recorded_us, created_us, template, number, body = row
+        if body is not None:
+            return decode(body)
+        if template is None or number is None or created_us is None:
+            return None
+        held = self._interned.template(self._connection, template)
+        return lengthen(held, number, observed_us, recorded_us, created_us)
+
+    # Which series there are
+
+    def names(self, series: Series) -> tuple[str, str]:
+        """Attribute and dataset of a series, written out."""
+        text = self._interned.text
+        return (
+            text(self._connection, series.attribute),
+            text(self._connection, series.dataset),
+        )
+
+    def series_of(self, seen: Sequence[Level], entity_id: str, span: Span) -> list[Series]:
+        """The series of an entity that a branch sees, of the span's attributes and dataset."""
+        held = subjects(self._connection, seen, entity_id)
+        if not held:
+            return []
+        wanted: list[int] = []
+        for name in span.attributes:
+            key = self._interned.key(self._connection, name)
+            if key is not None:
+                wanted.append(key)
+        if span.attributes and not wanted:
+            return []
+        dataset = None
+        if span.dataset is not None:
+            dataset = self._interned.key(self._connection, span.dataset)
+            if dataset is None:
+                return []
+        found = []
+        hidden: set[tuple[int, int]] = set()
+        for subject, limit, _ in held:
+            for attribute, kind in self.series_of_subject(subject):
+                if wanted and attribute not in wanted:
+                    continue
+                if dataset is not None and kind != dataset:
+                    continue
+                if (attribute, kind) not in hidden:
+                    found.append(Series(subject, attribute, kind, limit))
+            hidden.update(self.hidden_by(subject))
+        return found
+
+    def hidden_by(self, subject: int) -> set[tuple[int, int]]:
+        """Attributes and datasets whose rows in ancestors are not to be seen."""
+        return set(
+            self._connection.execute(
+                "SELECT attribute, dataset FROM hidden WHERE subject = ?", (subject,)
+            )
+        )
+
+    def series_of_subject(self, subject: int) -> list[tuple[int, int]]:
+        """Attributes and datasets that an entity has rows of."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT attribute, dataset FROM history WHERE subject = :subject"
+            " UNION SELECT attribute, dataset FROM chunk WHERE subject = :subject"
+            " UNION SELECT attribute, dataset FROM sealed WHERE subject = :subject",
+            {"subject": subject},
+        )
+        return rows.fetchall()
+
+    # Parts of a series
+
+    def count(self, series: Series) -> int:
+        """Number of rows that are seen."""
+        return len(self.whole(series))
+
+    def whole(self, series: Series) -> Columns:
+        """All rows that are seen."""
+        return chunks.joined(
+            [
+                self.rows(series),
+                *self._chunks(series, "", ()),
+                *(_limited(self._files.read(item), series.limit) for item in self._sealed(series)),
+            ]
+        )
+
+    def part_with(self, series: Series, sequence: int) -> Columns | None:
+        """The rows of the series, if the one with that number is among them."""
+        whole = self.whole(series)
+        return whole if bool((whole.sequence == sequence).any()) else None
+
+    def rows(self, series: Series) -> Columns:
+        """The rows that lie in no chunk."""
+        return chunks.from_rows(
+            self._connection.execute(
+                f"SELECT {_ROW} FROM history"  # noqa: S608
+                " WHERE subject = ? AND attribute = ? AND dataset = ? AND sequence <= ?",
+                series,
+            ).fetchall()
+        )
+
+    def _parts(self, series: Series, span: Span) -> Iterator[Columns]:
+        """All parts that may hold rows of the span; newest first where only the last count."""
+        yield _limited(self.rows(series), series.limit)
+        conditions, values = _overlapping(span)
+        if span.last is None:
+            yield from self._chunks(series, conditions, values)
+            for sealed in self._sealed(series, conditions, values):
+                yield _limited(self._files.read(sealed), series.limit)
+            return
+        yield from self._newest_parts(series, span, conditions, values)
+
+    def _newest_parts(
+        self, series: Series, span: Span, conditions: str, values: Sequence[int]
+    ) -> Iterator[Columns]:
+        """Chunks from the newest on, until older ones cannot hold any of the last rows."""
+        assert span.last is not None  # noqa: S101
+        place = _TIMES[span.time]
+        times = [getattr(_windowed(self.rows(series), span), _COLUMN[place])]
+        column = "last_observed_us" if span.time == "observedAt" else "last_recorded_us"
+        query = (
+            f"SELECT {{}}, {column} FROM {{}} WHERE subject = ? AND attribute = ? AND dataset = ?"  # noqa: S608
+            f" AND first_sequence <= ?{conditions}"
+        )
+        held: list[tuple[int, Any]] = []
+        for columns, table in (("body", "chunk"), (SEALED_COLUMNS, "sealed")):
+            rows = self._connection.execute(query.format(columns, table), (*series, *values))
+            held += [(row[-1], row[:-1]) for row in rows]
+        held.sort(key=lambda item: item[0], reverse=True)
+        for last_us, content in held:
+            newest = np.concatenate(times)
+            if len(newest) >= span.last and (
+                span.last == 0 or np.sort(newest)[-span.last] > last_us
+            ):
+                return
+            if len(content) == 1:
+                part = chunks.decode(content[0])
+            else:
+                part = self._files.read(Sealed(*content))
+            part = _limited(part, series.limit)
+            times.append(getattr(_windowed(part, span), _COLUMN[place]))
+            yield part
+
+    def _chunks(self, series: Series, conditions: str, values: Sequence[int]) -> Iterator[Columns]:
+        rows = self._connection.execute(
+            "SELECT body FROM chunk WHERE subject = ? AND attribute = ? AND dataset = ?"  # noqa: S608
+            f" AND first_sequence <= ?{conditions} ORDER BY first_sequence",
+            (*series, *values),
+        )
+        for (body,) in rows:
+            yield _limited(chunks.decode(body), series.limit)
+
+    def _sealed(
+        self, series: Series, conditions: str = "", values: Sequence[int] = ()
+    ) -> list[Sealed]:
+        rows = self._connection.execute(
+            f"SELECT {SEALED_COLUMNS} FROM sealed WHERE subject = ? AND attribute = ? AND dataset = ?"  # noqa: S608
+            f" AND first_sequence <= ?{conditions} ORDER BY first_sequence",
+            (*series, *values),
+        )
+        return [Sealed(*row) for row in rows]
+
+    # Sums
+
+    def aggregate(
+        self,
+        seen: Sequence[Level],
+        entity_id: str,
+        attribute: str,
+        span: Span,
+        methods: Sequence[Method],
+        period_us: int | None,
+        origin_us: int | None,
+    ) -> Aggregate:
+        """Numeric values aggregated; see `Ledger.aggregate`."""
+        asked = msgspec.structs.replace(span, attributes=(attribute,))
+        place = _TIMES[span.time]
+        conditions, values = _overlapping(span)
+        times: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+        numbers: list[NDArray[np.float64]] = [np.zeros(0)]
+        for series in self.series_of(seen, entity_id, asked):
+            parts = [self.rows(series)]
+            parts += [
+                self._files.read(sealed) for sealed in self._sealed(series, conditions, values)
+            ]
+            rows = self._connection.execute(
+                "SELECT body, last_sequence FROM chunk"  # noqa: S608
+                " WHERE subject = ? AND attribute = ? AND dataset = ?"
+                f" AND first_sequence <= ?{conditions}",
+                (*series, *values),
+            )
+            for body, last in rows:
+                if last <= series.limit:
+                    part_times, part_numbers = chunks.decode_numbers(body, place)
+                    times.append(part_times)
+                    numbers.append(part_numbers)
+                else:
+                    parts.append(chunks.decode(body))
+            for part in parts:
+                kept = _limited(part, series.limit)
+                times.append(kept[place])  # type: ignore[arg-type]
+                numbers.append(kept.number)
+        return chunks.aggregated(
+            np.concatenate(times),
+            np.concatenate(numbers),
+            methods,
+            (span.from_us, span.to_us),
+            period_us,
+            origin_us,
+        )
+
+    # Who has a history
+
+    def ids(self, seen: Sequence[Level], selection: Selection, span: Span) -> list[str]:
+        """Ids of entities that have rows in the span; see `Ledger.history_ids`."""
+        pattern = re.compile(selection.id_pattern) if selection.id_pattern else None
+        found: list[str] = []
+        wanted = None if selection.limit is None else selection.offset + selection.limit
+        for entity_id, types in self._known(seen, selection):
+            if wanted is not None and len(found) >= wanted:
+                break
+            if pattern is not None and pattern.search(entity_id) is None:
+                continue
+            asked = (selection.types, selection.without_type, ())
+            if shape_meets(types, (), asked) and self._has_rows(seen, entity_id, span):
+                found.append(entity_id)
+        return found[selection.offset : wanted]
+
+    def _known(
+        self, seen: Sequence[Level], selection: Selection
+    ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        values: list[Any] = [msgspec.json.encode([level[0] for level in seen]).decode()]
+        condition = ""
+        if selection.ids:
+            condition = " AND id IN (SELECT value FROM json_each(?))"
+            values.append(msgspec.json.encode(selection.ids).decode())
+        rows = self._connection.execute(
+            "SELECT DISTINCT id FROM subject WHERE branch IN (SELECT value FROM json_each(?))"  # noqa: S608
+            f"{condition} AND id > ? ORDER BY id",
+            (*values, selection.after),
+        )
+        for (entity_id,) in rows.fetchall():
+            held = subjects(self._connection, seen, entity_id)
+            if held:
+                yield entity_id, msgspec.json.decode(held[0][2], type=tuple[str, ...])
+
+    def _has_rows(self, seen: Sequence[Level], entity_id: str, span: Span) -> bool:
+        one = msgspec.structs.replace(span, last=1)
+        for series in self.series_of(seen, entity_id, one):
+            for part in self._parts(series, one):
+                if len(_windowed(part, one)):
+                    return True
+        return False
+
+    # For looking back
+
+    def last_rows(
+        self, subject: int, since_us: int, until_us: int
+    ) -> Iterator[tuple[str, str, chunks.Row]]:
+        """The last row of each series that was part of the present in a stretch of time.
+
+        Of the entity itself all rows are given, in order. The stretch is half-open below:
+        `since_us` < recorded ≤ `until_us`.
+        """
+        for attribute, dataset in self.series_of_subject(subject):
+            series = Series(subject, attribute, dataset, NO_LIMIT)
+            names = self.names(series)
+            parts = [self.rows(series), *self._back(series, until_us)]
+            whole = chunks.joined(parts)
+            kept = (
+                (whole.recorded_us > since_us)
+                & (whole.recorded_us <= until_us)
+                & (whole.marks < chunks.LATE)
+            )
+            places = np.flatnonzero(kept)
+            if attribute != ENTITY_ITSELF:
+                places = places[-1:]
+            for row in chunks.to_rows(whole.take(places)):
+                yield *names, row
+
+    def _back(self, series: Series, until_us: int) -> Iterator[Columns]:
+        """Older parts, newest first, until one holds a row of the present by that time."""
+        held: list[tuple[int, Any]] = []
+        for columns, table in (("body", "chunk"), (SEALED_COLUMNS, "sealed")):
+            rows = self._connection.execute(
+                f"SELECT first_sequence, {columns} FROM {table}"  # noqa: S608
+                " WHERE subject = ? AND attribute = ? AND dataset = ? AND first_recorded_us <= ?",
+                (*series[:3], until_us),
+            )
+            held += [(row[0], row[1:]) for row in rows]
+        held.sort(key=lambda item: item[0], reverse=True)
+        for _, content in held:
+            part = (
+                chunks.decode(content[0])
+                if len(content) == 1
+                else self._files.read(Sealed(*content))
+            )
+            yield part
+            present = (part.recorded_us <= until_us) & (part.marks < chunks.LATE)
+            if series.attribute != ENTITY_ITSELF and bool(present.any()):
+                return
+
+
+def _limited(columns: Columns, limit: int) -> Columns:
+    if limit == NO_LIMIT or not len(columns) or columns.sequence[-1] <= limit:
+        return columns
+    return columns.take(columns.sequence <= limit)
+
+
+def _overlapping(span: Span) -> tuple[str, list[int]]:
+    """Conditions on chunks that may hold rows of the span."""
+    kind = {"observedAt": "observed", "modifiedAt": "recorded", "deletedAt": "recorded"}.get(
+        span.time
+    )
+    conditions, values = "", []
+    if kind == "observed":
+        conditions += " AND first_observed_us IS NOT NULL"
+    if kind is not None and span.from_us is not None:
+        conditions += f" AND last_{kind}_us >= ?"
+        values.append(span.from_us)
+    if kind is not None and span.to_us is not None:
+        conditions += f" AND first_{kind}_us < ?"
+        values.append(span.to_us)
+    return conditions, values
+
+
+def _windowed(columns: Columns, span: Span) -> Columns:
+    """Rows of the span, in order of its time."""
+    times: NDArray[np.int64] = columns[_TIMES[span.time]]  # type: ignore[assignment]
+    kept = times != NO_TIME
+    gone = columns.marks % chunks.LATE == OPERATIONS.index("delete")
+    if span.time == "deletedAt":
+        kept &= gone
+    elif span.time == "createdAt":
+        kept &= ~gone
+    if span.from_us is not None:
+        kept &= times >= span.from_us
+    if span.to_us is not None:
+        kept &= times < span.to_us
+    places = np.flatnonzero(kept)
+    order = np.argsort(times[places], kind="stable")
+    return columns.take(places[order])
+
+
+def _newest(held: dict[tuple[str, str], Columns], span: Span) -> dict[tuple[str, str], Columns]:
+    """At most so many of the newest rows of each attribute, its datasets together."""
+    assert span.last is not None  # noqa: S101
+    place = _TIMES[span.time]
+    by_attribute: dict[str, list[tuple[str, str]]] = {}
+    for names in held:
+        by_attribute.setdefault(names[0], []).append(names)
+    kept = {}
+    for theirs in by_attribute.values():
+        ranked = []
+        for names in theirs:
+            columns = held[names]
+            times: NDArray[np.int64] = columns[place]  # type: ignore[assignment]
+            ranked += [
+                (time, sequence, names, row)
+                for row, (time, sequence) in enumerate(
+                    zip(times.tolist(), columns.sequence.tolist(), strict=True)
+                )
+            ]
+        ranked.sort(key=lambda item: item[:2])
+        chosen: dict[tuple[str, str], list[int]] = {}
+        for _, _, names, row in ranked[max(0, len(ranked) - span.last) :]:
+            chosen.setdefault(names, []).append(row)
+        for names, rows in chosen.items():
+            kept[names] = held[names].take(np.array(sorted(rows), dtype=np.int64))
+    return kept
