@@ -52,8 +52,9 @@ Attributes = dict[str, Instances]
 _KINDS: Final = {payload: kind for kind, payload in PAYLOADS.items() if kind != "GeoProperty"}
 _PLACES: Final = frozenset({LOCATION, OBSERVATION_SPACE, OPERATION_SPACE})
 _IGNORED: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
-_HEAD: Final = (
-    frozenset({"id", "type", "scope", "expiresAt", "@context", "@id", "@type"}) | _IGNORED
+_HEAD: Final = frozenset(
+    {"id", "type", "scope", "expiresAt", "@context", "@id", "@type"}
+    | {"createdAt", "modifiedAt", "deletedAt"}
 )
 _OUTPUT_ONLY: Final = frozenset(
     {"previousValue", "previousObject", "previousLanguageMap", "previousVocab", "previousJson"}
@@ -190,9 +191,10 @@ def read_temporal_entity(body: Any, terms: Terms) -> TemporalEntity:
         LingjingError: `ngsild.…`, with the place of the fault.
     """
     head = _mapping(body)
-    reader = Reader(terms)
     found: dict[str, Any] = {}
-    reader.read_head(head, found)
+    Reader(terms).read_head(head, found)
+    # an NGSI-LD null in the place of a value tells that the attribute had ended (5.6.11)
+    reader = Reader(terms, "attributes")
     return TemporalEntity(
         _entity_id(head),
         _entity_types(head, terms),
@@ -208,7 +210,7 @@ def read_temporal_fragment(body: Any, terms: Terms) -> dict[str, list[Instance]]
     Raises:
         LingjingError: `ngsild.…`, with the place of the fault.
     """
-    return Reader(terms).evolutions(_mapping(body))
+    return Reader(terms, "attributes").evolutions(_mapping(body))
 
 
 class Reader:
@@ -376,7 +378,7 @@ class Reader:
         if nested:
             found["attributes"] = nested
         if iri == PROOF and not isinstance(found.get("value", {}), dict):
-            raise LingjingError("ngsild.not-an-object", Place(field="value"))
+            raise LingjingError("ngsild.member-no-object", Place(field="value"), name="value")
         return found
 
     def _payload(self, kind: str, item: Any) -> Any:
@@ -456,7 +458,7 @@ class Reader:
     def _dataset_map(self, given: Any, iri: str, depth: int) -> Instances:
         """The simplified form of several datasets: `{"dataset": {datasetId: value}}` (4.5.5.3)."""
         if not isinstance(given, dict) or not given:
-            raise LingjingError("ngsild.not-an-object", Place(field="dataset"))
+            raise LingjingError("ngsild.member-no-object", Place(field="dataset"), name="dataset")
         found: Instances = {}
         for name, value in given.items():
             try:

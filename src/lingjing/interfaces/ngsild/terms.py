@@ -56,6 +56,10 @@ def is_iri(text: str) -> bool:
     return text.isascii() or not any(map(_is_unseen, text))
 
 
+def _is_plain(name: str) -> bool:
+    return _PLAIN_NAME.match(name) is not None
+
+
 def _is_unseen(character: str) -> bool:
     if character < "\x80":
         return False
@@ -108,7 +112,7 @@ class _Names(dict[str, str]):
     def __missing__(self, name: str) -> str:
         iri = self._expanded[name]
         if name not in self._terms:
-            is_good = is_iri(iri) if ":" in name else _PLAIN_NAME.match(name) is not None
+            is_good = name[:1] != ":" and is_iri(iri) if ":" in name else _is_plain(name)
         else:
             is_good = iri.startswith("@") or is_iri(iri)
         if not is_good:
@@ -152,7 +156,7 @@ class _Compacted(dict[str, str]):
             return best
         if iri.startswith(CORE_VOCABULARY):
             suffix = iri[len(CORE_VOCABULARY) :]
-            if suffix and self._expanded[suffix] == iri:
+            if _is_plain(suffix) and self._expanded[suffix] == iri:
                 return suffix
         candidates = [
             f"{name}:{iri[len(start) :]}"
