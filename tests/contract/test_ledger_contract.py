@@ -73,8 +73,8 @@ def test_unknown_tenants_and_branches_are_said_to_be_unknown(ledger: Ledger) -> 
 
 @pytest.mark.parametrize("name", ["a\x00b", "x" * 300, " "])
 def test_names_that_could_not_be_told_apart_are_refused(ledger: Ledger, name: str) -> None:
-    refused("twin.bad-name", ledger.ensure_tenant, name)
-    refused("twin.bad-name", ledger.create_branch, ledger.branch(""), name)
+    refused("twin.bad-branch-name", ledger.ensure_tenant, name)
+    refused("twin.bad-branch-name", ledger.create_branch, ledger.branch(""), name)
 
 
 def test_tenants_are_walls(ledger: Ledger, trunk: Branch) -> None:

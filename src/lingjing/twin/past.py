@@ -7,13 +7,13 @@ a row that holds the whole document is written too: a *checkpoint*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from lingjing.twin.documents import Document, Instance, instant_text
-from lingjing.twin.ledger import Change, Operation
+from lingjing.twin.ledger import Operation
 
 Attributes = dict[str, dict[str, Instance]]
 
@@ -39,65 +39,6 @@ def head_of(document: Document) -> dict[str, Any]:
     return {name: item for name, item in document.items() if name != "attributes"}
 
 
-def explained(
-    before: Document | None, after: Document, changes: Sequence[Change], now: str
-) -> bool:
-    """Whether the changes alone lead from one state to the other.
-
-    A change of the entity itself explains its head. What was put without being told, or with
-    another time than that of the change, is not explained.
-    """
-    if after.get("modifiedAt", now) != now:
-        return False
-    own = [change for change in changes if change.attribute is None and change.current]
-    if before is None:
-        if not any(change.operation == "create" for change in own):
-            return False
-    elif not own and not _same_head(before, after):
-        return False
-    attributes: Attributes = {} if before is None else before["attributes"]
-    told: dict[tuple[str, str], Instance | None] = {
-        (change.attribute, change.dataset): change.instance
-        for change in changes
-        if change.attribute is not None and change.current
-    }
-    return _leads_to(attributes, after["attributes"], told)
-
-
-def _leads_to(
-    before: Attributes, after: Attributes, told: dict[tuple[str, str], Instance | None]
-) -> bool:
-    seen = 0
-    for attribute, datasets in after.items():
-        old = before.get(attribute, {})
-        for dataset, instance in datasets.items():
-            key = (attribute, dataset)
-            if key in told:
-                seen += 1
-                expected = told[key]
-            else:
-                expected = old.get(dataset)
-            if expected is not instance and expected != instance:
-                return False
-    gone = sum(instance is None for instance in told.values())
-    if len(told) - gone != seen:
-        return False
-    return all(
-        dataset in after.get(attribute, {}) or told.get((attribute, dataset), _ABSENT) is None
-        for attribute, datasets in before.items()
-        if after.get(attribute) is not datasets
-        for dataset in datasets
-    )
-
-
-_ABSENT: dict[str, Any] = {}
-
-
-def _same_head(before: Document, after: Document) -> bool:
-    names = (before.keys() | after.keys()) - {"attributes", "modifiedAt"}
-    return all(before.get(name) == after.get(name) for name in names)
-
-
 def folded(rows: Iterable[Row]) -> Document | None:
     """The document that the rows lead to; None where there was none.
 
@@ -105,12 +46,12 @@ def folded(rows: Iterable[Row]) -> Document | None:
         rows: In any order, at least: of the entity itself the last row, the last `create` and the
             last checkpoint; of each attribute's dataset the last row.
     """
-    ordered = sorted(rows, key=lambda row: row.sequence)
+    ordered = sorted(rows, key=lambda row: (row.sequence, _is_checkpoint(row)))
     document: Document | None = None
     attributes: Attributes = {}
     for row in ordered:
         if row.attribute is None:
-            document, attributes = _entity_row(row, attributes)
+            document, attributes = _entity_row(row, document, attributes)
         elif document is None:
             continue
         elif row.body is None:
@@ -124,10 +65,18 @@ def folded(rows: Iterable[Row]) -> Document | None:
     return document
 
 
-def _entity_row(row: Row, attributes: Attributes) -> tuple[Document | None, Attributes]:
-    if row.operation == "delete" or row.body is None:
+def _is_checkpoint(row: Row) -> bool:
+    return row.attribute is None and row.body is not None and "attributes" in row.body
+
+
+def _entity_row(
+    row: Row, document: Document | None, attributes: Attributes
+) -> tuple[Document | None, Attributes]:
+    if row.operation == "delete":
         return None, {}
-    if "attributes" in row.body:
+    if row.body is None:
+        return document, attributes  # noted in the history only
+    if _is_checkpoint(row):
         content = {name: dict(datasets) for name, datasets in row.body["attributes"].items()}
         return head_of(row.body), content
     return dict(row.body), {} if row.operation == "create" else attributes

@@ -1,0 +1,468 @@
+"""Reading history out of PostgreSQL: rows, who has any, and sums over numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingjing.twin import chunks
+from lingjing.twin.ledger import Aggregate, Method, Moment, Selection, Span
+from lingjing.twin.postgres_finding import Statement, Wanted
+from lingjing.twin.postgres_reading import FORGOTTEN, OPERATIONS, Reader, opened
+from lingjing.twin.postgres_words import ITSELF, NO_LIMIT, Level
+
+_OPEN: Final = (-(1 << 62), 1 << 62)
+_PAGE: Final = 512
+
+# Condition on the marks, and the column whose window it is, for each property of time.
+_TIMES: Final[dict[str, tuple[str, str]]] = {
+    "observedAt": ("h.observed_us IS NOT NULL", "h.observed_us"),
+    "createdAt": ("h.marks %% 4 < 2", "coalesce(h.created_us, h.recorded_us)"),
+    "modifiedAt": ("TRUE", "h.recorded_us"),
+    "deletedAt": ("h.marks %% 4 = 2", "h.recorded_us"),
+}
+_CHUNK_TIMES: Final[dict[str, tuple[str, str]]] = {
+    "observedAt": ("c.first_observed_us", "c.last_observed_us"),
+    "createdAt": (str(_OPEN[0]), str(_OPEN[1])),
+    "modifiedAt": ("c.first_recorded_us", "c.last_recorded_us"),
+    "deletedAt": ("c.first_recorded_us", "c.last_recorded_us"),
+}
+_ROW: Final = (
+    "h.sequence, h.marks, h.observed_us, h.recorded_us, h.created_us, h.template, h.number, h.body"
+)
+
+
+class Source:
+    """History of one entity at one level of a line of branches."""
+
+    __slots__ = ("entity", "level", "masks")
+
+    def __init__(self, entity: int, level: Level, masks: Sequence[tuple[Any, ...]]) -> None:
+        self.entity = entity
+        self.level = level
+        self.masks = masks
+
+    def hides(self, attribute: int, dataset: str, sequence: int) -> bool:
+        """Whether a nearer branch does not want to see a row."""
+        return any(
+            (word is None or word == attribute)
+            and (name is None or name == dataset)
+            and (number is None or number == sequence)
+            and sequence <= until
+            for word, name, number, until in self.masks
+        )
+
+
+def sources(reader: Reader, levels: Sequence[Level], entity_id: str) -> list[Source]:
+    """Where the history that a line of branches sees of an entity is kept, nearest first."""
+    branches = [level.branch for level in levels]
+    keys: dict[int, int] = dict(
+        reader.connection.execute(
+            "SELECT branch, key FROM entity WHERE branch = ANY(%s) AND id = %s",
+            (branches, entity_id),
+        ).fetchall()
+    )
+    masks: list[tuple[Any, ...]] = []
+    told: dict[int, list[tuple[Any, ...]]] = {}
+    if len(levels) > 1:
+        for branch, *mask in reader.connection.execute(
+            "SELECT branch, attribute, dataset, sequence, until FROM history_mask"
+            " WHERE branch = ANY(%s) AND id = %s",
+            (branches, entity_id),
+        ):
+            told.setdefault(branch, []).append(tuple(mask))
+    found = []
+    for level in levels:
+        if level.branch in keys:
+            found.append(Source(keys[level.branch], level, tuple(masks)))
+        masks += told.get(level.branch, [])
+    return found
+
+
+def history(reader: Reader, levels: Sequence[Level], entity_id: str, span: Span) -> list[Moment]:
+    """Rows of one entity; see `Ledger.history`."""
+    words = _words(reader, span)
+    if words == [] or span.last == 0:
+        return []
+    found: dict[tuple[int, str], list[chunks.Row]] = {}
+    for source in sources(reader, levels, entity_id):
+        for attribute, dataset, row in _rows(reader, source, words, span):
+            if not source.hides(attribute, dataset, row[0]):
+                found.setdefault((attribute, dataset), []).append(row)
+    return _in_order(reader, found, span)
+
+
+def _words(reader: Reader, span: Span) -> list[int] | None:
+    """Numbers of the attributes asked for; None for all."""
+    if not span.attributes:
+        return None
+    found = reader.lexicon.find(reader.connection, span.attributes)
+    return [key for key in found if key is not None]
+
+
+def _series(statement: Statement, source: Source, words: list[int] | None, span: Span) -> None:
+    statement.add("WHERE s.entity = %s", source.entity)
+    if words is None:
+        statement.add("AND s.attribute >= 0")
+    else:
+        statement.add("AND s.attribute = ANY(%s)", words)
+    if span.dataset is not None:
+        statement.add("AND s.dataset = %s", span.dataset)
+
+
+def _window(statement: Statement, level: Level, span: Span) -> None:
+    condition, column = _TIMES[span.time]
+    statement.add(f"AND {condition}")
+    if level.limit != NO_LIMIT:
+        statement.add("AND h.sequence <= %s", level.limit)
+    if span.from_us is not None:
+        statement.add(f"AND {column} >= %s", span.from_us)
+    if span.to_us is not None:
+        statement.add(f"AND {column} < %s", span.to_us)
+
+
+def _rows(
+    reader: Reader, source: Source, words: list[int] | None, span: Span
+) -> Iterator[tuple[int, str, chunks.Row]]:
+    statement = Statement()
+    if span.last is None:
+        statement.add(f"SELECT s.attribute, s.dataset, {_ROW}")
+        statement.add("FROM series s JOIN history h ON h.series = s.key")
+        _series(statement, source, words, span)
+        _window(statement, source.level, span)
+    else:
+        statement.add("SELECT s.attribute, s.dataset, h.* FROM series s CROSS JOIN LATERAL (")
+        statement.add("SELECT").add(_ROW).add("FROM history h WHERE h.series = s.key")
+        _window(statement, source.level, span)
+        column = _TIMES[span.time][1]
+        # A branch may hide rows: then more are read than are wanted.
+        most = span.last if not source.masks else None
+        statement.add(f"ORDER BY {column} DESC, h.sequence DESC LIMIT %s) h", most)
+        _series(statement, source, words, span)
+    rows = reader.connection.execute(statement.text(), statement.values, binary=True).fetchall()
+    for attribute, dataset, *row in rows:
+        yield attribute, dataset, tuple(row)
+    for attribute, dataset, columns in _packed(reader, source, words, span):
+        for packed in chunks.to_rows(columns):
+            yield attribute, dataset, packed
+
+
+def _chunks(source: Source, words: list[int] | None, span: Span) -> Statement:
+    first, last = _CHUNK_TIMES[span.time]
+    statement = Statement().add("SELECT s.attribute, s.dataset,")
+    statement.add("c.body, c.count, c.file, c.row_group, c.first_row")
+    statement.add("FROM series s JOIN history_chunk c ON c.series = s.key")
+    _series(statement, source, words, span)
+    statement.add(f"AND {first} IS NOT NULL")
+    if source.level.limit != NO_LIMIT:
+        statement.add("AND c.first_sequence <= %s", source.level.limit)
+    if span.from_us is not None:
+        statement.add(f"AND {last} >= %s", span.from_us)
+    if span.to_us is not None:
+        statement.add(f"AND {first} < %s", span.to_us)
+    return statement.add(f"ORDER BY s.key, {last} DESC, c.key")
+
+
+def _packed(
+    reader: Reader, source: Source, words: list[int] | None, span: Span
+) -> Iterator[tuple[int, str, chunks.Columns]]:
+    """Rows in the window that lie in chunks; of the newest ones no more than are wanted."""
+    statement = _chunks(source, words, span)
+    held: dict[tuple[int, str], NDArray[np.int64]] = {}
+    for attribute, dataset, *chunk in reader.connection.execute(
+        statement.text(), statement.values, binary=True
+    ):
+        columns = opened(*chunk)
+        times = times_of(columns, span.time)
+        kept = inside(columns, times, source.level.limit, span)
+        if span.last is not None and not source.masks:
+            newest = held.get((attribute, dataset))
+            enough = newest is not None and newest.size >= span.last
+            if enough and newest is not None and not (times[kept] >= newest[-span.last]).any():
+                continue
+            joined = times[kept] if newest is None else np.concatenate([newest, times[kept]])
+            held[attribute, dataset] = np.sort(joined)[-span.last :]
+        yield attribute, dataset, columns.take(kept)
+
+
+def times_of(columns: chunks.Columns, time: str) -> NDArray[np.int64]:
+    """The column that a window is about."""
+    if time == "observedAt":
+        return columns.observed_us
+    if time == "createdAt":
+        known = columns.created_us != chunks.NO_TIME
+        return np.where(known, columns.created_us, columns.recorded_us)
+    return columns.recorded_us
+
+
+def inside(
+    columns: chunks.Columns, times: NDArray[np.int64], limit: int, span: Span
+) -> NDArray[np.bool_]:
+    """Which rows are in the window and within sight."""
+    kept = np.asarray((times != chunks.NO_TIME) & (columns.sequence <= limit))
+    gone = columns.marks % chunks.LATE == OPERATIONS.index("delete")
+    if span.time == "deletedAt":
+        kept &= gone
+    elif span.time == "createdAt":
+        kept &= ~gone
+    if span.from_us is not None:
+        kept &= times >= span.from_us
+    if span.to_us is not None:
+        kept &= times < span.to_us
+    return kept
+
+
+def _time_key(span: Span) -> Any:
+    def observed(row: chunks.Row) -> tuple[int, int]:
+        return row[2] or 0, row[0]
+
+    def created(row: chunks.Row) -> tuple[int, int]:
+        return row[3] if row[4] is None else row[4], row[0]
+
+    def recorded(row: chunks.Row) -> tuple[int, int]:
+        return row[3], row[0]
+
+    return {"observedAt": observed, "createdAt": created}.get(span.time, recorded)
+
+
+def _in_order(
+    reader: Reader, found: dict[tuple[int, str], list[chunks.Row]], span: Span
+) -> list[Moment]:
+    key = _time_key(span)
+    if span.last is not None:
+        by_attribute: dict[int, list[tuple[Any, str]]] = {}
+        for (attribute, dataset), rows in found.items():
+            by_attribute.setdefault(attribute, []).extend((key(row), dataset) for row in rows)
+        newest = {
+            attribute: set(sorted(times)[-span.last :]) for attribute, times in by_attribute.items()
+        }
+        found = {
+            (attribute, dataset): [row for row in rows if (key(row), dataset) in newest[attribute]]
+            for (attribute, dataset), rows in found.items()
+        }
+    named = sorted(
+        (
+            "" if attribute == ITSELF else reader.lexicon.iri(reader.connection, attribute),
+            dataset,
+            attribute,
+        )
+        for attribute, dataset in found
+    )
+    return [
+        _moment(reader, iri or None, dataset, row)
+        for iri, dataset, attribute in named
+        for row in sorted(found[attribute, dataset], key=key)
+    ]
+
+
+def _moment(reader: Reader, attribute: str | None, dataset: str, row: chunks.Row) -> Moment:
+    sequence, marks, observed_us, recorded_us = row[:4]
+    return Moment(
+        sequence,
+        attribute,
+        dataset,
+        OPERATIONS[marks % chunks.LATE],
+        observed_us,
+        recorded_us,
+        None if attribute is None else reader.instance(row[2:]),
+    )
+
+
+# Sums
+
+
+def aggregate(
+    reader: Reader,
+    levels: Sequence[Level],
+    entity_id: str,
+    attribute: str,
+    span: Span,
+    methods: Sequence[Method],
+    period_us: int | None,
+    origin_us: int | None,
+) -> Aggregate:
+    """Numeric values aggregated by period; see `Ledger.aggregate`."""
+    (word,) = reader.lexicon.find(reader.connection, [attribute])
+    times: list[NDArray[np.int64]] = []
+    numbers: list[NDArray[np.float64]] = []
+    for source in sources(reader, levels, entity_id) if word is not None else ():
+        if source.masks:
+            found: Iterator[Any] = _unhidden(reader, source, [word], span)
+        else:
+            found = _numbers(reader, source, [word], span)
+        for some_times, some_numbers in found:
+            times.append(some_times)
+            numbers.append(some_numbers)
+    window = (span.from_us, span.to_us)
+    if not times:
+        none = np.zeros(0, dtype=np.int64)
+        return chunks.aggregated(none, np.zeros(0), methods, window, period_us, origin_us)
+    return chunks.aggregated(
+        np.concatenate(times), np.concatenate(numbers), methods, window, period_us, origin_us
+    )
+
+
+_PAIR: Final = np.dtype(
+    [("fields", ">i2"), ("size_1", ">i4"), ("time", ">i8"), ("size_2", ">i4"), ("number", ">f8")]
+)
+_COPY_HEADER: Final = 19
+_COPY_TRAILER: Final = 2
+
+
+def _numbers(
+    reader: Reader, source: Source, words: list[int | None], span: Span
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    column = _TIMES[span.time][1]
+    known = [word for word in words if word is not None]
+    statement = Statement().add(f"COPY (SELECT {column}, h.number")
+    statement.add("FROM series s JOIN history h ON h.series = s.key")
+    _series(statement, source, known, span)
+    statement.add("AND h.number IS NOT NULL")
+    _window(statement, source.level, span)
+    statement.add(") TO STDOUT (FORMAT binary)")
+    with reader.connection.cursor().copy(statement.text(), statement.values) as copy:
+        content = b"".join(copy)
+    # Rows of two columns without nulls are all of one size, so that they can be taken as they come.
+    pairs = np.frombuffer(content[_COPY_HEADER:-_COPY_TRAILER], dtype=_PAIR)
+    yield pairs["time"].astype(np.int64), pairs["number"].astype(np.float64)
+    packed = _chunks(source, known, span)
+    for _, _, body, *rest in reader.connection.execute(packed.text(), packed.values, binary=True):
+        if span.time == "observedAt" and source.level.limit == NO_LIMIT and body is not None:
+            yield chunks.decode_numbers(body, 1)
+            continue
+        columns = opened(body, *rest)
+        times = times_of(columns, span.time)
+        kept = inside(columns, times, source.level.limit, span)
+        yield times[kept], columns.number[kept]
+
+
+def _unhidden(
+    reader: Reader, source: Source, words: list[int | None], span: Span
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """The same, row by row, where a branch hides some."""
+    key = _time_key(span)
+    known = [word for word in words if word is not None]
+    pairs = [
+        (key(row)[0], row[6])
+        for attribute, dataset, row in _rows(reader, source, known, span)
+        if row[6] is not None and not source.hides(attribute, dataset, row[0])
+    ]
+    yield (
+        np.array([time for time, _ in pairs], dtype=np.int64),
+        np.array([number for _, number in pairs], dtype=np.float64),
+    )
+
+
+# Who has a history
+
+
+def known_types(reader: Reader, levels: Sequence[Level], entity_id: str) -> tuple[str, ...] | None:
+    """Types an entity has or last had; see `Ledger.known_to_history`."""
+    rows = reader.connection.execute(
+        "SELECT branch, state, born, types FROM entity WHERE branch = ANY(%s) AND id = %s",
+        ([level.branch for level in levels], entity_id),
+    ).fetchall()
+    found = {row[0]: row[1:] for row in rows}
+    for level in levels:
+        state, born, types = found.get(level.branch, (None, 0, ()))
+        if state is None or born > level.limit:
+            continue
+        if state == FORGOTTEN:
+            return None
+        return tuple(reader.lexicon.iri(reader.connection, key) for key in types)
+    return None
+
+
+def history_ids(
+    reader: Reader, levels: Sequence[Level], selection: Selection, span: Span
+) -> list[str]:
+    """Ids of entities with rows in the span; see `Ledger.history_ids`."""
+    wanted = Wanted(reader, selection)
+    words = _words(reader, span)
+    if wanted.impossible or words == []:
+        return []
+    found: list[str] = []
+    after = selection.after
+    stop = None if selection.limit is None else selection.offset + selection.limit
+    while stop is None or len(found) < stop:
+        page = _known_page(reader, levels, wanted, after)
+        if not page:
+            break
+        after = page[-1]
+        found += _with_rows(reader, levels, page, wanted, words, span)
+    return found[selection.offset : stop]
+
+
+def _known_page(reader: Reader, levels: Sequence[Level], wanted: Wanted, after: str) -> list[str]:
+    statement = Statement().add("SELECT DISTINCT e.id FROM entity e")
+    limits = " OR ".join(["(e.branch = %s AND e.born <= %s)"] * len(levels))
+    statement.add(
+        f"WHERE ({limits}) AND e.state < 3", *[item for level in levels for item in level]
+    )
+    wanted.named(statement, after)
+    if len(levels) == 1:
+        wanted.types(statement, "e.types")
+    statement.add("ORDER BY e.id LIMIT %s", _PAGE)
+    return [row[0] for row in reader.connection.execute(statement.text(), statement.values)]
+
+
+def _with_rows(
+    reader: Reader,
+    levels: Sequence[Level],
+    ids: list[str],
+    wanted: Wanted,
+    words: list[int] | None,
+    span: Span,
+) -> list[str]:
+    """Those of a page that have rows in the span, and types that are wanted."""
+    hits: dict[str, bool] = {}
+    for level in levels:
+        statement = Statement().add("SELECT e.id,")
+        _any_row(statement, level, words, span)
+        statement.add("FROM entity e WHERE e.branch = %s AND e.id = ANY(%s)", level.branch, ids)
+        if len(levels) == 1:
+            wanted.types(statement, "e.types")
+        for entity_id, hot, packed in reader.connection.execute(statement.text(), statement.values):
+            sure = hot and len(levels) == 1
+            hits[entity_id] = hits.get(entity_id, False) or sure
+            if packed or (hot and not sure):
+                hits[entity_id] = hits[entity_id] or bool(history(reader, levels, entity_id, span))
+    chosen = [entity_id for entity_id in ids if hits.get(entity_id) and wanted.fits_id(entity_id)]
+    if len(levels) > 1:
+        chosen = [item for item in chosen if _of_types(reader, levels, item, wanted.selection)]
+    return chosen
+
+
+def _any_row(statement: Statement, level: Level, words: list[int] | None, span: Span) -> None:
+    """Whether an entity has rows, and whether chunks that may have some."""
+    first, last = _CHUNK_TIMES[span.time]
+    for alias, table in (("h", "history"), ("c", "history_chunk")):
+        statement.add("EXISTS (SELECT 1 FROM series s JOIN").add(f"{table} {alias}")
+        statement.add(f"ON {alias}.series = s.key WHERE s.entity = e.key")
+        statement.add("AND s.attribute >= 0")
+        if words is not None:
+            statement.add("AND s.attribute = ANY(%s)", words)
+        if span.dataset is not None:
+            statement.add("AND s.dataset = %s", span.dataset)
+        if alias == "h":
+            _window(statement, level, span)
+            statement.add("),")
+            continue
+        statement.add(f"AND {first} IS NOT NULL AND c.first_sequence <= %s", level.limit)
+        if span.from_us is not None:
+            statement.add(f"AND {last} >= %s", span.from_us)
+        if span.to_us is not None:
+            statement.add(f"AND {first} < %s", span.to_us)
+        statement.add(")")
+
+
+def _of_types(
+    reader: Reader, levels: Sequence[Level], entity_id: str, selection: Selection
+) -> bool:
+    types = set(known_types(reader, levels, entity_id) or ())
+    if selection.types and not any(types.issuperset(group) for group in selection.types):
+        return False
+    return types.isdisjoint(selection.without_type)
