@@ -209,8 +209,9 @@ class Contexts:
             return _Ready(self.core, tuple(dict.fromkeys(sources)), until)
         has_address = len(own) == 1 and isinstance(own[0], str)
         link = own[0] if has_address else self._imply(context, tenant)
-        # One that names the core itself needs no help from the server.
-        parts = own if reader.beneath else [*own, CORE_ADDRESS]
+        # one whose documents name the core themselves needs no help from the server
+        is_complete = bool(reader.beneath) and not any(map(_is_core, given))
+        parts = own if is_complete else [*own, CORE_ADDRESS]
         terms = Terms(reader.terms, link, parts[0] if len(parts) == 1 else parts)
         return _Ready(terms, tuple(dict.fromkeys(sources)), until)
 
