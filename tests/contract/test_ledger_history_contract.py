@@ -93,7 +93,7 @@ def test_the_last_are_counted_by_attribute_over_all_datasets(ledger: Ledger, tru
     document = entity(1)
     create(ledger, trunk, document)
     changes = [
-        Change("create", attribute, dataset, observed(number, START_US + number * HOUR))
+        Change("create", attribute, dataset, observed(number, START_US + number * HOUR), False)
         for number, (attribute, dataset) in enumerate(
             [(FLOW, ""), (FLOW, "urn:x:2"), (FLOW, ""), (FLOW, "urn:x:2"), (iri("heat"), "")]
         )
@@ -180,7 +180,7 @@ def test_repeats_are_recognised(ledger: Ledger, trunk: Branch) -> None:
 
     def run(desk: Desk) -> list[Any]:
         desk.record_history(
-            urn(1), [iri("Riser")], [Change("create", FLOW, "", observed(3, START_US - DAY))]
+            urn(1), [iri("Riser")], [Change("create", FLOW, "", observed(3, START_US - DAY), False)]
         )
         return [
             [item["value"] for item in desk.observed_already(urn(1), FLOW, "", at)]
@@ -211,7 +211,7 @@ def test_history_can_be_amended_and_erased_by_row(ledger: Ledger, trunk: Branch)
 def test_history_can_be_erased_by_attribute_dataset_or_whole(ledger: Ledger, trunk: Branch) -> None:
     create(ledger, trunk, entity(1, flow=observed(1, START_US), heat=observed(1, START_US)))
     create(ledger, trunk, entity(2, flow=observed(1, START_US)))
-    change = Change("create", FLOW, "urn:x:2", observed(2, START_US))
+    change = Change("create", FLOW, "urn:x:2", observed(2, START_US), False)
     do(ledger, trunk, lambda desk: desk.record_history(urn(1), [iri("Riser")], [change]))
     assert do(ledger, trunk, lambda desk: desk.erase_history(urn(1), FLOW, "urn:x:2")) == 1
     assert flows(ledger, trunk) == [1]
@@ -280,7 +280,7 @@ def filled(ledger: Ledger, trunk: Branch, count: int) -> tuple[Any, Any]:
     return times, numbers
 
 
-@pytest.mark.parametrize("count", [50, 6_000])
+@pytest.mark.parametrize("count", [200, 6_000])
 def test_aggregates_are_those_of_the_values(ledger: Ledger, trunk: Branch, count: int) -> None:
     times, numbers = filled(ledger, trunk, count)
     for parts in ({}, {"from_us": START_US + 2 * HOUR, "to_us": int(times[-1]) - HOUR}):
@@ -290,7 +290,7 @@ def test_aggregates_are_those_of_the_values(ledger: Ledger, trunk: Branch, count
         expected = reference(times[inside], numbers[inside], start, HOUR)
         got = ledger.aggregate(trunk, urn(1), FLOW, span(**parts), METHODS, HOUR)
         assert got.start_us.tolist() == list(expected)
-        assert (got.end_us - got.start_us).max() <= HOUR
+        assert np.all(got.end_us - got.start_us <= HOUR)
         groups = list(expected.values())
         for method, by_hand in {
             "totalCount": len,

@@ -82,6 +82,9 @@ class Ears:
     def close(self) -> None:
         """Stop listening."""
         self._closing.set()
+        # The thread waits for news: this is some.
+        with contextlib.suppress(psycopg.Error, LingjingError), connect(self._where) as connection:
+            self.tell(connection, Told(origin=self.origin))
         self._thread.join()
 
     def _listen(self) -> None:
@@ -96,7 +99,7 @@ class Ears:
                     self._heard(Told(origin="", layout=True))
                     pause = _MOMENT_S
                     while not self._closing.is_set():
-                        for notice in connection.notifies(timeout=_MOMENT_S):
+                        for notice in connection.notifies(timeout=_MOMENT_S, stop_after=1):
                             self._understand(notice.payload)
             except (psycopg.Error, LingjingError):
                 self._closing.wait(pause)

@@ -95,22 +95,28 @@ class Writer:
     # Present states
 
     def _prepared(self, connection: Connection, batch: Batch) -> list[Written]:
-        first: dict[Key, int] = {}
+        first: dict[Key, Row] = {}
         for row in batch.rows:
-            first.setdefault((row.branch.key, row.id), row.sequence)
+            first.setdefault((row.branch.key, row.id), row)
         written = []
         for state in batch.states:
             mark: Mark = state.before.mark or NOWHERE
+            row = first.get((state.branch.key, state.id))
             types, shape, standing = mark.types, None, ENDED
             if state.document is not None:
                 standing = ALIVE
-                types = tuple(self.numbers.word(connection, iri) for iri in state.document["type"])
+                types = self._types(connection, state.document["type"])
                 shape = self.numbers.shape(connection, state.document)
+            elif not types and row is not None:
+                types = self._types(connection, row.types)
             key = self.numbers.take("entity") if mark.key is None else mark.key
             made = Mark(key, standing, state.revision, types)
-            born = first.get((state.branch.key, state.id), state.revision)
+            born = state.revision if row is None else row.sequence
             written.append(Written(state, mark, made, born, shape))
         return written
+
+    def _types(self, connection: Connection, iris: Sequence[str]) -> tuple[int, ...]:
+        return tuple(self.numbers.word(connection, iri) for iri in iris)
 
     def _keep_past(
         self, connection: Connection, written: Sequence[Written], watched: Mapping[int, int]
