@@ -67,6 +67,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         query_documents: Most documents that one query may look at.
         query_characters: Longest query text.
         join_level: Most relationships that are followed to linked entities.
+        temporal_instances: Most instances of one answer about the past; then it is partial (206).
         request_s: Longest time that one request may take [s].
     """
 
@@ -78,6 +79,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     query_documents: int = 1_000_000
     query_characters: int = 10_000
     join_level: int = 10
+    temporal_instances: int = 1_000
     request_s: float = 60.0
 
 

@@ -15,11 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from lingjing.twin.documents import PAYLOADS, Document, Instance
+from lingjing.twin.documents import CORE, PAYLOADS, Document, Instance
 from lingjing.twin.ledger import Change, Operation
 from lingjing.vocabulary import LingjingError, Place
 
 NULL: Final = "urn:ngsi-ld:null"
+SCOPE: Final = CORE + "scope"
+"""The name under which history keeps what an entity's scopes were."""
 
 Fragment = Mapping[str, Any]
 Instances = Mapping[str, Instance]
@@ -67,7 +69,31 @@ def creation(document: Document) -> tuple[Change, ...]:
             for name, datasets in document["attributes"].items()
             for dataset, item in datasets.items()
         ),
+        *scope_changes(None, document.get("scope"), document["createdAt"]),
     )
+
+
+def scope_changes(
+    before: Sequence[str] | None, after: Sequence[str] | None, now: str
+) -> tuple[Change, ...]:
+    """What history is told where an entity's scopes change; it has no part in the present."""
+    if not after and not before:
+        return ()
+    if not after:
+        return (Change("delete", SCOPE, "", None, current=False),)
+    instance: Instance = {
+        "type": "Property",
+        "value": list(after),
+        "observedAt": now,
+        "createdAt": now,
+        "modifiedAt": now,
+    }
+    return (Change("update" if before else "create", SCOPE, "", instance, current=False),)
+
+
+def partial_instance(held: Instance, fragment: Instance, now: str) -> Instance:
+    """An instance with some members replaced, the others kept."""
+    return _partly(held, fragment, now, merge_values=False)
 
 
 def appended(
@@ -169,7 +195,10 @@ def replaced(document: Document, new: Document, now: str) -> Outcome:
         for dataset in datasets
         if dataset not in new["attributes"].get(name, {})
     ]
-    return work.outcome((Change("update"), *gone))
+    scopes = scope_changes(document.get("scope"), new.get("scope"), now)
+    if document.get("scope") == new.get("scope"):
+        scopes = ()
+    return work.outcome((Change("update"), *gone, *scopes))
 
 
 def attribute_replaced(document: Document, attribute: str, new: Instances, now: str) -> Outcome:
@@ -257,6 +286,10 @@ class _Work:
         if changes:
             self._head_changes = changes
             self._changes.append(Change("update"))
+        if "scope" in changes:
+            given = changes["scope"]
+            scopes = [] if given in (NULL, [NULL]) else given
+            self._changes.extend(scope_changes(self.head.get("scope"), scopes, self._now))
 
     def set(self, attribute: str, dataset: str, item: Instance) -> None:
         """Replace an instance whole, or add it; its time of creation stays."""

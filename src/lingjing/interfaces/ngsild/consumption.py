@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from lingjing.interfaces.ngsild import entity_maps
+from lingjing.interfaces.ngsild.entity_maps import EntityMap
 from lingjing.interfaces.ngsild.names import entity_id_of
 from lingjing.interfaces.ngsild.pages import page_links
 from lingjing.interfaces.ngsild.presentation import PRESENTATION_PARAMETERS, presentation_of
@@ -40,14 +42,65 @@ async def query_entities(service: Service, request: Request) -> Answer:
     """Entities that meet a query, a page of them (5.7.2)."""
     terms = await request.terms()
     query = await entity_query(request, terms)
-    page = await find(service, request, query)
+    named = await entity_maps.named_map(service, request)
+    is_new = entity_maps.wants_new(request, is_flagged=query.entity_map, named=named)
+    if named is None and not is_new:
+        page = await find(service, request, query)
+    else:
+        page, named = await _mapped(service, request, query, named)
     headers = [
         (b"link", link)
         for link in page_links(request, query.offset, query.limit, has_more=page.has_more)
     ]
     if query.count:
         headers.append((b"ngsild-results-count", b"%d" % (page.total or 0)))
-    return await list_answer(service, request, terms, page.documents, query.presentation, headers)
+    if named is not None:
+        headers.append(entity_maps.map_header(named))
+    return await list_answer(
+        service, request, terms, page.documents, query.presentation, headers, 201 if is_new else 200
+    )
+
+
+async def _mapped(
+    service: Service, request: Request, query: EntityQuery, named: EntityMap | None
+) -> tuple[Page, EntityMap]:
+    """The page of a query that goes by an entity map, and the map (5.5.9.3)."""
+    ids = await find_ids(service, request, query, named)
+    if named is None:
+        named = await entity_maps.make_map(service, request, ids, query.map_lifetime)
+    else:
+        await entity_maps.prune(service, request, named, set(named.ids) - set(ids))
+    wanted = ids[query.offset : query.offset + query.limit]
+    documents = await found(service, request, wanted)
+    page = Page(
+        [documents[one] for one in wanted if one in documents],
+        len(ids),
+        len(ids) > query.offset + query.limit,
+    )
+    return page, named
+
+
+async def find_ids(
+    service: Service, request: Request, query: EntityQuery, within: EntityMap | None = None
+) -> list[str]:
+    """Ids of all entities that meet a query, in the order wanted, of a map where one is given."""
+    return await service.read_long(_find_ids, service, request, query, within)
+
+
+def _find_ids(
+    service: Service, request: Request, query: EntityQuery, within: EntityMap | None
+) -> list[str]:
+    selection = query.selection(_resolver(service, request))
+    ids = selection.ids
+    if within is not None:
+        ids = tuple(one for one in within.ids if not ids or one in ids)
+        if not ids:
+            return []
+    whole = msgspec.structs.replace(selection, ids=ids, offset=0, limit=None, count=False)
+    records = service.ledger.find(request.branch, whole, request.at_us).records
+    if query.ordering is not None:
+        records = query.ordering.sorted(records, lambda record: record.document)
+    return [record.id for record in records if document_of(service, request, record) is not None]
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -14,9 +14,12 @@ from lingjing.interfaces.ngsild import (
     context_routes,
     discovery,
     entities,
+    entity_map_routes,
     purge,
     registrations_routes,
     subscriptions_routes,
+    temporal_consumption,
+    temporal_provision,
 )
 from lingjing.interfaces.ngsild.openapi import with_description
 from lingjing.interfaces.ngsild.requests import Route
@@ -33,6 +36,9 @@ ROUTES: Final[tuple[Route, ...]] = with_description(
         *context_routes.ROUTES,
         *subscriptions_routes.ROUTES,
         *registrations_routes.ROUTES,
+        *temporal_provision.ROUTES,
+        *temporal_consumption.ROUTES,
+        *entity_map_routes.ROUTES,
     )
 )
 
