@@ -46,7 +46,7 @@ from lingjing.interfaces.ngsild.subscriptions_records import (
     Stored,
     collection,
 )
-from lingjing.interfaces.ngsild.subscriptions_routes import Operations, routes_of
+from lingjing.interfaces.ngsild.subscriptions_routes import Operations, routes_of, with_id
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import micros
 from lingjing.twin.ledger import Branch, Desk, Job, Selection
@@ -153,7 +153,9 @@ async def query(service: Service, request: Request) -> Answer:
         write_registration(item, terms, with_times=with_times)
         for item in found[offset : offset + limit]
     ]
-    links = page_links(request, offset, limit, has_more=offset + limit < len(found))
+    links = page_links(
+        request, offset, limit, has_more=offset + limit < len(found), is_resource=True
+    )
     headers = [(b"link", link) for link in links]
     if counts:
         headers.append((b"ngsild-results-count", b"%d" % len(found)))
@@ -292,11 +294,11 @@ ROUTES: Final[tuple[Route, ...]] = (
         operation="retrieveCSR", clause="5.10.1", parameters=frozenset({"options"}),
     ),
     Route(
-        method="PATCH", pattern=_ONE, handler=update, role="administer",
+        method="PATCH", pattern=_ONE, handler=with_id(update), role="administer",
         operation="updateCSR", clause="5.9.3", consumes=PATCH_BODIES,
     ),
     Route(
-        method="DELETE", pattern=_ONE, handler=delete, role="administer",
+        method="DELETE", pattern=_ONE, handler=with_id(delete), role="administer",
         operation="deleteCSR", clause="5.9.4",
     ),
     *routes_of(

@@ -18,6 +18,7 @@ from lingjing.interfaces.ngsild.requests import (
     BODIES,
     PATCH_BODIES,
     Answer,
+    Handler,
     Request,
     Route,
     content,
@@ -46,6 +47,17 @@ from lingjing.vocabulary import LingjingError
 from lingjing.vocabulary.errors import Place
 
 AfterPut = Callable[[Service, Branch, Stored], Awaitable[None]]
+
+
+def with_id(handler: Handler) -> Handler:
+    """A handler that is asked only where there is an id: `PATCH /subscriptions/` is refused."""
+
+    async def answer(service: Service, request: Request) -> Answer:
+        if not request.parts["id"]:
+            return Answer(405, b"", [(b"allow", b"GET, HEAD, OPTIONS, POST")])
+        return await handler(service, request)
+
+    return answer
 
 
 class Operations:
@@ -105,7 +117,9 @@ class Operations:
             for _, body in notes[offset : offset + limit]
         ]
         headers = applied_version(request)
-        links = page_links(request, offset, limit, has_more=offset + limit < len(notes))
+        links = page_links(
+            request, offset, limit, has_more=offset + limit < len(notes), is_resource=True
+        )
         headers += [(b"link", link) for link in links]
         if counts:
             headers.append((b"ngsild-results-count", b"%d" % len(notes)))
@@ -248,11 +262,11 @@ def routes_of(operations: Operations, kind: str, noun: str, clauses: str) -> tup
             operation=f"retrieve{noun}", clause=retrieve, parameters=frozenset({"options"}),
         ),
         Route(
-            method="PATCH", pattern=one, handler=operations.update, role="operate",
+            method="PATCH", pattern=one, handler=with_id(operations.update), role="operate",
             operation=f"update{noun}", clause=update, consumes=PATCH_BODIES,
         ),
         Route(
-            method="DELETE", pattern=one, handler=operations.delete, role="operate",
+            method="DELETE", pattern=one, handler=with_id(operations.delete), role="operate",
             operation=f"delete{noun}", clause=delete,
         ),
     )  # fmt: skip
