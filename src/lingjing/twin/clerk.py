@@ -337,6 +337,8 @@ class Clerk:
 
     def _remember(self, group: Group) -> None:
         remembered = self._remembered
+        for key in group.forgotten:
+            remembered.pop(key, None)
         for key, sight in group.sights.items():
             remembered[key] = sight
             remembered.move_to_end(key)

@@ -171,6 +171,7 @@ class Group:
         self.sequence = sequence
         self.recorded_us = 0
         self.sights: dict[Key, Sight] = {}
+        self.forgotten: set[Key] = set()
         self.states: dict[Key, State] = {}
         self.rows: list[Row] = []
         self.notes: dict[tuple[str, str, str], bytes | None] = {}
@@ -203,6 +204,7 @@ class Group:
         for key in (*self.states, *((row.branch.key, row.id) for row in self.rows)):
             if key not in seen:
                 self.sights.pop(key, None)
+                self.forgotten.add(key)
         self.sights.update(seen)
         self.states, self.rows, self.notes = {}, [], {}
 
