@@ -13,6 +13,7 @@ from typing import Final
 import apsw
 
 from lingjing.twin import schema
+from lingjing.twin.rows import fill_shapes
 from lingjing.vocabulary import LingjingError, Place
 
 _HEADER: Final = b"SQLite format 3\x00"
@@ -97,6 +98,7 @@ def prepare(path: Path | None, connection: apsw.Connection, *, read_only: bool) 
         connection.pragma("synchronous", "full")
         connection.pragma("journal_size_limit", _WAL_KEPT)
     schema.migrate(connection, schema.MIGRATIONS)
+    fill_shapes(connection)
 
 
 def check_header(path: Path) -> None:

@@ -15,18 +15,23 @@ import numpy as np
 import shapely
 
 from lingjing.twin.checks import check_name
-from lingjing.twin.columns import build_view
 from lingjing.twin.connections import check_header, connect, prepare, translated
 from lingjing.twin.contract import Bounds
 from lingjing.twin.entities import District, Entity, SourceRecord
-from lingjing.twin.rows import (
-    Loader,
-    joined,
-    read_entities,
-    read_groups,
-    read_provenances,
-    read_relationships,
+from lingjing.twin.interned import Interned
+from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch
+from lingjing.twin.locks import lock_of
+from lingjing.twin.rows import Loader, joined, read_entities
+from lingjing.twin.sealing import SealedFiles
+from lingjing.twin.sqlite_history import History
+from lingjing.twin.sqlite_import import (
+    advanced,
+    forget_entities,
+    retire,
+    set_aside,
+    settle_aside,
 )
+from lingjing.twin.sqlite_views import ViewReader, chain_of
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError
 
@@ -34,11 +39,11 @@ MEMORY: Final = ":memory:"
 _CHUNK: Final = 2_000
 
 _PAGE: Final = """
-    SELECT id, kind, layout, attributes, relationships, geometry FROM entity
-    WHERE district = (SELECT key FROM district WHERE name = :district) AND id > :last
-    ORDER BY id LIMIT :size
+    SELECT id, kind, layout, attributes, relationships, geometry, body FROM entity
+    WHERE district = (SELECT key FROM district WHERE name = :district) AND branch = 1
+    AND id > :last ORDER BY id LIMIT :size
 """
-_PAGE_OF_KIND: Final = _PAGE.replace("AND id", "AND kind = :kind AND id")
+_PAGE_OF_KIND: Final = _PAGE.replace("AND id >", "AND kind = :kind AND id >")
 
 _district = msgspec.json.Decoder(District).decode
 _source = msgspec.json.Decoder(SourceRecord).decode
@@ -71,7 +76,9 @@ class SqliteStore:
         self._depth = 0
         self._local = threading.local()
         self._readers: list[apsw.Connection] = []
-        self._views: dict[tuple[str, int, str], TwinView] = {}
+        self._views: dict[tuple[object, ...], TwinView] = {}
+        self._interned = Interned()
+        self._writers = None if self._path is None else lock_of(self._path)
         if self._path is not None and self._path.exists():
             check_header(self._path)
         with translated(self._shown):
@@ -105,7 +112,7 @@ class SqliteStore:
         """All or nothing for everything done inside; may be nested."""
         if self._read_only:
             raise LingjingError("twin.read-only", path=self._shown)
-        with self._lock, translated(self._shown):
+        with self._lock, self._writing(), translated(self._shown):
             name = f"level_{self._depth}"
             outermost = self._depth == 0
             self._main.execute("BEGIN IMMEDIATE" if outermost else f"SAVEPOINT {name}")
@@ -122,6 +129,16 @@ class SqliteStore:
             finally:
                 self._depth -= 1
 
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The turn of this store to write, among all of this process that write to the file."""
+        if self._writers is None:
+            yield
+            return
+        self._writers.refuse_others()
+        with self._writers.writing:
+            yield
+
     def put_district(self, district: District) -> District:
         """Make a district, or replace the record of one; what it holds stays."""
         with self.transaction():
@@ -137,10 +154,17 @@ class SqliteStore:
         with self.transaction():
             district_key = self._put_district(district)
             source_key = self._put_source(district_key, source)
-            loader = Loader(self._main, (district.name, district_key), (source.name, source_key))
+            moment = advanced(self._main)
+            held = set_aside(self._main, source_key)
+            loader = Loader(
+                self._main, (district.name, district_key), (source.name, source_key), moment
+            )
             stream = iter(entities)
             while chunk := list(itertools.islice(stream, _CHUNK)):
                 loader.add(chunk)
+            if held:
+                settle_aside(self._main, moment)
+            loader.drop_unused()
             box = loader.bounds or (None,) * 4
             # The report is complete only now that the entities have streamed through.
             self._main.execute(
@@ -161,14 +185,17 @@ class SqliteStore:
             if found is None:
                 known = ", ".join(record.name for record in self.sources(district)) or "—"
                 raise LingjingError("twin.no-source", name=source, district=district, known=known)
-            before = self._main.total_changes()
             if kinds is None:
-                removed = self._empty_source(int(found))
+                removed = retire(self._main, "source = ?", (found,), advanced(self._main))
                 self._main.execute("DELETE FROM source WHERE key = ?", (found,))
-            else:
-                removed = sum(self._remove_kind(int(found), kind) for kind in set(kinds))
-                self._measure_source(int(found))
-            if self._main.total_changes() != before:
+                self._settle(district_key)
+                return removed
+            removed = sum(
+                retire(self._main, "source = ? AND kind = ?", (found, kind), advanced(self._main))
+                for kind in sorted(set(kinds))
+            )
+            self._measure_source(int(found))
+            if removed:
                 self._settle(district_key)
             return removed
 
@@ -176,9 +203,8 @@ class SqliteStore:
         """Remove a district with everything in it."""
         with self.transaction():
             key = self._district_key(district)
-            self._main.execute("DELETE FROM entity WHERE district = ?", (key,))
+            forget_entities(self._main, key, advanced(self._main))
             self._main.execute("DELETE FROM district WHERE key = ?", (key,))
-            self._main.execute("UPDATE clock SET revision = revision + 1")
 
     def _put_district(self, district: District) -> int:
         check_name(district.name)
@@ -192,34 +218,25 @@ class SqliteStore:
         return key
 
     def _put_source(self, district: int, source: SourceRecord) -> int:
-        """Key of the source, emptied of what an earlier import left."""
+        """Key of the source, made where it is new."""
         self._main.execute(
             "INSERT INTO source (district, name, record) VALUES (?, ?, ?)"
             " ON CONFLICT (district, name) DO NOTHING",
             (district, source.name, msgspec.json.encode(source)),
         )
-        key = int(
+        return int(
             self._main.execute(
                 "SELECT key FROM source WHERE district = ? AND name = ?", (district, source.name)
             ).get
         )
-        self._empty_source(key)
-        return key
-
-    def _empty_source(self, key: int) -> int:
-        self._main.execute("DELETE FROM entity WHERE source = ?", (key,))
-        removed = self._main.changes()
-        self._main.execute("DELETE FROM provenance WHERE source = ?", (key,))
-        return removed
-
-    def _remove_kind(self, source: int, kind: str) -> int:
-        self._main.execute("DELETE FROM entity WHERE source = ? AND kind = ?", (source, kind))
-        return self._main.changes()
 
     def _measure_source(self, key: int) -> None:
         """Set the source's box anew from what it still holds."""
         box: Bounds | None = None
-        found = self._main.execute("SELECT geometry FROM entity WHERE source = ?", (key,))
+        found = self._main.execute(
+            "SELECT geometry FROM entity WHERE source = ? AND branch = 1 AND geometry IS NOT NULL",
+            (key,),
+        )
         while chunk := list(itertools.islice(found, _CHUNK)):
             boxes = shapely.bounds(shapely.from_wkb([geometry for (geometry,) in chunk]))
             box = joined(boxes if box is None else np.vstack([boxes, np.array(box)]))
@@ -297,17 +314,11 @@ class SqliteStore:
 
     def district(self, name: str) -> District:
         """One district; `twin.no-district` where there is none."""
-        return self._standing(name)[1]
-
-    def _standing(self, name: str) -> tuple[int, District]:
-        """The district's revision and record."""
         with self._reading() as connection:
-            found = connection.execute(
-                "SELECT revision, record FROM district WHERE name = ?", (name,)
-            ).get
+            found = connection.execute("SELECT record FROM district WHERE name = ?", (name,)).get
         if found is None:
             raise self._no_district(name)
-        return int(found[0]), _district(found[1])
+        return _district(found)
 
     def sources(self, district: str) -> list[SourceRecord]:
         """The imports that make up the district, in order of name."""
@@ -326,7 +337,7 @@ class SqliteStore:
         with self._reading() as connection:
             found = connection.execute(
                 "SELECT kind, count(*) FROM entity"
-                " WHERE district = (SELECT key FROM district WHERE name = ?)"
+                " WHERE district = (SELECT key FROM district WHERE name = ?) AND branch = 1"
                 " GROUP BY kind ORDER BY kind",
                 (district,),
             )
@@ -336,13 +347,15 @@ class SqliteStore:
         """One entity; `twin.no-entity` where there is none."""
         with self._reading() as connection:
             found = connection.execute(
-                "SELECT id, kind, layout, attributes, relationships, geometry,"
-                " (SELECT name FROM district WHERE key = district) FROM entity WHERE id = ?",
+                "SELECT id, kind, layout, attributes, relationships, geometry, body,"
+                " (SELECT name FROM district WHERE key = district) FROM entity"
+                " WHERE branch = 1 AND id = ? AND district IS NOT NULL",
                 (entity_id,),
             ).get
-            if found is None:
+            entities = [] if found is None else read_entities(connection, found[-1], [found[:-1]])
+            if not entities:
                 raise LingjingError("twin.no-entity", id=entity_id)
-            return read_entities(connection, found[-1], [found[:-1]])[0]
+            return entities[0]
 
     def entities(
         self,
@@ -369,10 +382,10 @@ class SqliteStore:
                     {"district": district, "kind": kind, "last": last, "size": _CHUNK},
                 ).fetchall()
                 page = read_entities(connection, district, rows)
-            if not page:
+            if not rows:
                 return
             yield from page
-            last = page[-1].id
+            last = rows[-1][0]
 
     def _touching(self, district: str, kind: str | None, bounds: Bounds) -> Iterator[Entity]:
         west, south, east, north = bounds
@@ -385,6 +398,7 @@ class SqliteStore:
                 " WHERE entity_box.west <= :east AND entity_box.east >= :west"
                 " AND entity_box.south <= :north AND entity_box.north >= :south"
                 " AND +entity.district = (SELECT key FROM district WHERE name = :district)"
+                " AND +entity.branch = 1"
                 " AND (:kind IS NULL OR +entity.kind = :kind)",
                 {
                     "west": west,
@@ -400,7 +414,7 @@ class SqliteStore:
             with self._reading() as connection:
                 wanted = msgspec.json.encode(keys[start : start + _CHUNK]).decode()
                 rows = connection.execute(
-                    "SELECT id, kind, layout, attributes, relationships, geometry FROM entity"
+                    "SELECT id, kind, layout, attributes, relationships, geometry, body FROM entity"
                     " WHERE key IN (SELECT value FROM json_each(?)) ORDER BY id",
                     (wanted,),
                 ).fetchall()
@@ -409,62 +423,88 @@ class SqliteStore:
             touching = shapely.intersects(box, shapes)
             yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
 
-    def twin(self, district: str) -> SqliteTwin:
-        """The district's reading side, as it stands now."""
-        revision, record = self._standing(district)
-        return SqliteTwin(self, record, revision)
+    def twin(self, district: str, branch: str = TRUNK) -> SqliteTwin:
+        """The district's reading side, as it stands now, in the trunk or a branch.
 
-    def _view(self, district: str, revision: int, kind: str) -> TwinView:
-        """The view of a kind at a revision, kept for the next who asks."""
-        wanted = (district, revision, kind)
-        kept = self._views.get(wanted)
-        if kept is not None:
-            return kept
+        Raises:
+            LingjingError: `twin.no-district`, `twin.no-branch`.
+        """
+        with self._reading() as connection:
+            record = self.district(district)
+            chain = chain_of(connection, DEFAULT_TENANT, branch)
+            standing = connection.execute(
+                "SELECT revision, edited, (SELECT recorded_us FROM clock) FROM district"
+                " WHERE name = ?",
+                (district,),
+            ).get
+        return SqliteTwin(self, record, standing, chain)
+
+    def _view(self, twin: SqliteTwin, kind: str) -> TwinView:
+        """The view of a kind as the twin stands, kept for the next who asks."""
+        name = twin.district.name
         with self._reading() as connection:
             found = connection.execute(
-                "SELECT key, revision FROM district WHERE name = ?", (district,)
+                "SELECT key, revision, edited, (SELECT revision FROM clock),"
+                " (SELECT recorded_us FROM clock) FROM district WHERE name = ?",
+                (name,),
             ).get
-            if found is None or found[1] != revision:
-                raise LingjingError("twin.changed-meanwhile", district=district)
-            rows = connection.execute(
-                "SELECT id, layout, attributes, relationships, geometry, longitude, latitude"
-                " FROM entity WHERE district = ? AND kind = ? ORDER BY id",
-                (found[0], kind),
-            ).fetchall()
-            ids, layouts, packed, related, wkb, *point = (
-                zip(*rows, strict=True) if rows else ((),) * 7
-            )
-            groups = read_groups(connection, layouts, packed)
-            provenances = read_provenances(connection, found[0]) if rows else {}
-        view = build_view(
-            kind,
-            ids,
-            points_deg=(point[0], point[1]),
-            wkb=wkb,
-            groups=groups,
-            provenances=provenances,
-            relationships=read_relationships(related),
-        )
-        if connection is self._main and self._depth > 0:
-            return view  # what a transaction sees may yet be undone
-        outdated = [key for key in self._views if key[0] == district and key[1] < revision]
-        for key in outdated:
-            self._views.pop(key, None)
+            if found is None or (found[1] != twin.revision and len(twin.chain) == 1):
+                raise LingjingError("twin.changed-meanwhile", district=name)
+            key, revision, edited, sequence, now_us = found
+            # In a branch any change may matter, in the trunk those of the district's own entities.
+            standing = edited if len(twin.chain) == 1 else sequence
+            wanted = (name, revision, standing, twin.chain[0].key, kind)
+            now = twin.at_us >= now_us or self._untouched_since(connection, twin, key)
+            kept = self._views.get(wanted) if now else None
+            if kept is not None:
+                return kept
+            interned = Interned() if self._sees_own_writing(connection) else self._interned
+            history = History(connection, interned, SealedFiles(self._folder))
+            at_us = None if now else twin.at_us
+            reader = ViewReader(connection, interned, history, twin.chain, at_us)
+            view = reader.view(name, key, kind)
+            if not now or self._sees_own_writing(connection):
+                return view  # what a transaction sees may yet be undone
+        for outdated in [
+            item for item in self._views if item[0] == name and item[:3] != wanted[:3]
+        ]:
+            self._views.pop(outdated, None)
         self._views[wanted] = view
         return view
+
+    def _untouched_since(self, connection: apsw.Connection, twin: SqliteTwin, key: int) -> bool:
+        """Whether nothing of the district was written to in the trunk since the twin was made."""
+        if len(twin.chain) > 1:
+            return False
+        newest = connection.execute("SELECT edited FROM district WHERE key = ?", (key,)).get
+        return bool(newest == twin.edited)
+
+    def _sees_own_writing(self, connection: apsw.Connection) -> bool:
+        return connection is self._main and self._depth > 0
+
+    @property
+    def _folder(self) -> Path:
+        return Path() if self._path is None else self._path.parent
 
 
 class SqliteTwin:
     """A district as it stood when the twin was asked for; a `Twin`.
 
-    A view asked for the first time after the district has changed raises
-    `twin.changed-meanwhile`: columns of two states never mix.
+    What is written to entities afterwards does not show. A view asked for the first time after
+    another import raises `twin.changed-meanwhile`: columns of two states never mix.
     """
 
-    def __init__(self, store: SqliteStore, district: District, revision: int) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        district: District,
+        standing: tuple[int, int, int],
+        chain: tuple[Branch, ...],
+    ) -> None:
         self._store = store
         self._district = district
-        self._revision = revision
+        self.revision, self.edited, self.at_us = standing
+        self.chain = chain
 
     @property
     def district(self) -> District:
@@ -477,7 +517,7 @@ class SqliteTwin:
 
     def view(self, kind: str) -> TwinView:
         """All entities of a kind as columns; an empty view where there are none."""
-        return self._store._view(self._district.name, self._revision, kind)  # noqa: SLF001
+        return self._store._view(self, kind)  # noqa: SLF001
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ _PAST: Final = (
     "SELECT id, from_sequence, body FROM entity_past"
     " WHERE branch = ? AND from_sequence <= ? AND to_sequence > ?"
 )
+_PAST_OF: Final = _PAST + " AND id IN (SELECT value FROM json_each(?))"
 
 
 def squeezed(document_json: bytes) -> bytes:
@@ -91,9 +92,7 @@ def _past_records(
 ) -> None:
     branch, limit = level
     wanted = msgspec.json.encode([item for item in ids if item not in resolved]).decode()
-    rows = connection.execute(
-        _PAST + " AND id IN (SELECT value FROM json_each(?))", (branch, limit, limit, wanted)
-    )
+    rows = connection.execute(_PAST_OF, (branch, limit, limit, wanted))
     for identity, revision, body in rows.fetchall():
         resolved.add(identity)
         document = past_document(body)
@@ -146,7 +145,7 @@ class Finder:
         """What entities look like, and how many look so."""
         found: dict[Shape, int] = {}
         for place, (branch, limit) in enumerate(self._seen):
-            conditions, values = _hidden(self._seen[:place], "entity.id")
+            conditions, values = hidden(self._seen[:place], "entity.id")
             if limit != NO_LIMIT:
                 conditions += " AND entity.revision <= ?"
                 values.append(limit)
@@ -221,7 +220,7 @@ class Finder:
     def _present(self, branch: int, limit: int, above: Sequence[Level]) -> list[Iterator[Record]]:
         """Rows of one branch, as one or several streams in order of id."""
         selection = self._selection
-        conditions, values = _hidden(above, "entity.id")
+        conditions, values = hidden(above, "entity.id")
         if limit != NO_LIMIT:
             conditions += " AND entity.revision <= ?"
             values.append(limit)
@@ -292,6 +291,15 @@ class Finder:
             "entity", conditions + keyed, [branch, *values, *around], branch="+entity.branch"
         )
 
+    def _is_plain(self) -> bool:
+        """Whether every candidate is wanted, so that SQLite may stop by itself."""
+        return (
+            self._selection.accept is None
+            and len(self._seen) == 1
+            and self._pattern is None
+            and not self._selection.count
+        )
+
     def _rows(
         self,
         table: str,
@@ -303,9 +311,8 @@ class Finder:
     ) -> Iterator[Record]:
         """Entities of a query; the branch is the first value."""
         limit = ""
-        if self._selection.accept is None and self._selection.limit is not None:
-            if len(self._seen) == 1 and self._pattern is None and not self._selection.count:
-                limit = f" LIMIT {self._selection.offset + self._selection.limit}"
+        if self._selection.limit is not None and self._is_plain():
+            limit = f" LIMIT {self._selection.offset + self._selection.limit}"
         ended = "" if "entity.shape = ?" in conditions else " AND entity.shape IS NOT NULL"
         query = (
             f"SELECT {COLUMNS}, entity.shape FROM {table}"  # noqa: S608
@@ -324,21 +331,36 @@ class Finder:
 
     def _past(self, branch: int, limit: int, above: Sequence[Level]) -> Iterator[Record]:
         selection = self._selection
-        conditions, values = _hidden(above, "entity_past.id")
-        if selection.ids:
-            conditions += " AND id IN (SELECT value FROM json_each(?))"
-            values.append(msgspec.json.encode(selection.ids).decode())
-        cursor = self._connection.execute(
-            f"{_PAST} AND id > ? AND body IS NOT NULL{conditions} ORDER BY id",
-            (branch, limit, limit, selection.after, *values),
+        found = past_records(
+            self._connection, (branch, limit), above, selection.ids, selection.after
         )
-        for identity, revision, body in cursor:
-            document = past_document(body)
-            if document is not None and meets(document, selection):
-                yield Record(identity, revision, document)
+        return (record for record in found if meets(record.document, selection))
 
 
-def _hidden(above: Sequence[Level], column: str) -> tuple[str, list[Any]]:
+def past_records(
+    connection: apsw.Connection,
+    level: Level,
+    above: Sequence[Level],
+    ids: Sequence[str] = (),
+    after: str = "",
+) -> Iterator[Record]:
+    """States of a branch that were in force at a level's limit and have been overwritten since."""
+    branch, limit = level
+    conditions, values = hidden(above, "entity_past.id")
+    if ids:
+        conditions += " AND id IN (SELECT value FROM json_each(?))"
+        values.append(msgspec.json.encode(ids).decode())
+    cursor = connection.execute(
+        f"{_PAST} AND id > ? AND body IS NOT NULL{conditions} ORDER BY id",
+        (branch, limit, limit, after, *values),
+    )
+    for identity, revision, body in cursor:
+        document = past_document(body)
+        if document is not None:
+            yield Record(identity, revision, document)
+
+
+def hidden(above: Sequence[Level], column: str) -> tuple[str, list[Any]]:
     """Conditions that leave out what a level above has a row of its own for."""
     conditions, values = "", []
     for branch, limit in above:

@@ -1,0 +1,232 @@
+"""Views straight from the SQLite driver's tables: of the present, a branch, or an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from lingjing.twin.checks import check_geometries
+from lingjing.twin.columns import Group, build_view
+from lingjing.twin.entities import Entity
+from lingjing.twin.interned import COLUMNS, Interned
+from lingjing.twin.ledger import Branch, Record
+from lingjing.twin.packed import document_entity, kind_and_district
+from lingjing.twin.rows import read_groups, read_provenances, read_relationships
+from lingjing.twin.sqlite_history import History
+from lingjing.twin.sqlite_looking_back import LookingBack
+from lingjing.twin.sqlite_reading import NO_LIMIT, Level, hidden, levels, past_records
+from lingjing.twin.views import TwinView
+from lingjing.vocabulary import LingjingError, Provenance
+
+_PACKED: Final = (
+    "SELECT id, layout, attributes, relationships, geometry, longitude, latitude FROM entity"
+    " WHERE district = ? AND kind = ? AND branch = ? AND layout IS NOT NULL"
+)
+_WRITTEN: Final = (
+    f"SELECT {COLUMNS} FROM entity"  # noqa: S608
+    " WHERE district = ? AND kind = ? AND branch = ? AND body IS NOT NULL"
+)
+
+
+class ViewReader:
+    """Builds the view of one kind of one district, over one connection.
+
+    Args:
+        connection: That sees one state of the file throughout.
+        interned: What was read before over connections of this kind.
+        history: Over the same connection.
+        chain: The branch and its ancestors.
+        at_us: The instant to be seen [µs]; None for now.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        interned: Interned,
+        history: History,
+        chain: Sequence[Branch],
+        at_us: int | None = None,
+    ) -> None:
+        self._connection = connection
+        self._interned = interned
+        self._history = history
+        self._chain = chain
+        self._at_us = at_us
+
+    def view(self, district: str, district_key: int, kind: str) -> TwinView:
+        """The view."""
+        changed = self._changed(district, kind)
+        packed: list[Any] = []
+        written: list[Record] = []
+        seen = levels(self._chain)
+        for place, level in enumerate(seen):
+            conditions, values = self._conditions(level, seen[:place], changed)
+            order = " ORDER BY id" if len(seen) == 1 else ""
+            asked = (district_key, kind, level[0], *values)
+            packed += self._connection.execute(_PACKED + conditions + order, asked).fetchall()
+            rows = self._connection.execute(_WRITTEN + conditions, asked).fetchall()
+            found = self._interned.records_of(self._connection, rows)
+            written += [record for record in found if record is not None]
+            if level[1] != NO_LIMIT:
+                written += [
+                    record
+                    for record in past_records(self._connection, level, seen[:place])
+                    if record.id not in changed
+                ]
+        if changed:
+            back = LookingBack(
+                self._connection, self._interned, self._history, self._chain, self._at_us or 0
+            )
+            written += back.records(sorted(changed)).values()
+        entities = _entities(written, kind, district)
+        return self._built(kind, district_key, packed, entities)
+
+    def _conditions(
+        self, level: Level, above: Sequence[Level], changed: set[str]
+    ) -> tuple[str, list[Any]]:
+        conditions, values = hidden(above, "entity.id")
+        if level[1] != NO_LIMIT:
+            conditions += " AND entity.revision <= ?"
+            values.append(level[1])
+        if changed:
+            conditions += " AND entity.id NOT IN (SELECT value FROM json_each(?))"
+            values.append(msgspec.json.encode(sorted(changed)).decode())
+        return conditions, values
+
+    def _changed(self, district: str, kind: str) -> set[str]:
+        """Entities whose state at the instant is not simply what stands in their row."""
+        if self._at_us is None:
+            return set()
+        first = f"urn:ngsi-ld:{kind}:{district}:"
+        last = first[:-1] + ";"
+        branches = msgspec.json.encode([branch.key for branch in self._chain]).decode()
+        rows = self._connection.execute(
+            "WITH seen AS (SELECT value AS branch FROM json_each(:branches))"
+            " SELECT id FROM seen JOIN entity USING (branch)"
+            " WHERE id >= :first AND id < :last AND recorded_us > :at"
+            " UNION SELECT id FROM seen JOIN entity_past USING (branch)"
+            " WHERE id >= :first AND id < :last AND to_us > :at"
+            " UNION SELECT id FROM seen JOIN subject USING (branch)"
+            " WHERE id >= :first AND id < :last AND NOT EXISTS (SELECT 1 FROM entity"
+            " WHERE entity.branch = subject.branch AND entity.id = subject.id)",
+            {"branches": branches, "first": first, "last": last, "at": self._at_us},
+        )
+        return {entity_id for (entity_id,) in rows}
+
+    def _built(
+        self, kind: str, district_key: int, packed: list[Any], entities: list[Entity]
+    ) -> TwinView:
+        ids, layouts, values, related, wkb, *point = (
+            zip(*packed, strict=True) if packed else ((),) * 7
+        )
+        groups = read_groups(self._connection, layouts, values)
+        provenances = read_provenances(self._connection, district_key) if packed else {}
+        relationships = read_relationships(related)
+        if not entities and len(self._chain) == 1:
+            return build_view(
+                kind,
+                ids,
+                points_deg=(point[0], point[1]),
+                wkb=wkb,
+                groups=groups,
+                provenances=provenances,
+                relationships=relationships,
+            )
+        # Where things were written one by one, they take their places among the imported.
+        footing = check_geometries(entities, kind) if entities else None
+        every = [*ids, *(entity.id for entity in entities)]
+        order = sorted(range(len(every)), key=every.__getitem__)
+        rank = {old: new for new, old in enumerate(order)}
+        groups = [
+            Group(group.names, [rank[place] for place in group.positions], group.rows)
+            for group in groups
+        ]
+        keys: dict[Provenance, int] = {}
+        groups += _groups(
+            entities, [rank[len(ids) + place] for place in range(len(entities))], keys
+        )
+        relationships = {rank[place]: held for place, held in relationships.items()}
+        for place, entity in enumerate(entities):
+            if entity.relationships:
+                relationships[rank[len(ids) + place]] = entity.relationships
+        longitudes = [*point[0], *(footing.longitude_deg.tolist() if footing else ())]
+        latitudes = [*point[1], *(footing.latitude_deg.tolist() if footing else ())]
+        geometries = [*wkb, *(entity.geometry for entity in entities)]
+        return build_view(
+            kind,
+            [every[place] for place in order],
+            points_deg=(
+                [longitudes[place] for place in order],
+                [latitudes[place] for place in order],
+            ),
+            wkb=[geometries[place] for place in order],
+            groups=groups,
+            provenances={**provenances, **{key: item for item, key in keys.items()}},
+            relationships=relationships,
+        )
+
+
+def _entities(records: Iterable[Record], kind: str, district: str) -> list[Entity]:
+    """Things of a kind and district whose geometry physics can take."""
+    found = []
+    for record in records:
+        if kind_and_district(record.id, record.document["type"]) != (kind, district):
+            continue
+        entity = document_entity(record.document, kind, district)
+        if entity is not None:
+            found.append(entity)
+    if _acceptable(found, kind):
+        return found
+    return [entity for entity in found if _acceptable([entity], kind)]
+
+
+def _acceptable(entities: Sequence[Entity], kind: str) -> bool:
+    """Whether the geometries would have been accepted in an import."""
+    try:
+        if entities:
+            check_geometries(entities, kind)
+    except LingjingError:
+        return False
+    return True
+
+
+def _groups(
+    entities: Sequence[Entity], positions: Sequence[int], keys: dict[Provenance, int]
+) -> list[Group]:
+    """Rows of written things; their provenances get negative keys, apart from imported ones."""
+    groups: dict[tuple[str, ...], Group] = {}
+    for position, entity in zip(positions, entities, strict=True):
+        names = tuple(sorted(entity.attributes))
+        group = groups.setdefault(names, Group(names, [], []))
+        group.positions.append(position)
+        values: list[Any] = [entity.attributes[name].value for name in names]
+        for name in names:
+            provenance = entity.attributes[name].provenance
+            values.append(keys.setdefault(provenance, -1 - len(keys)))
+        group.rows.append(values)
+    return list(groups.values())
+
+
+def chain_of(connection: apsw.Connection, tenant: str, name: str) -> tuple[Branch, ...]:
+    """A branch with its ancestors, read from the file.
+
+    Raises:
+        LingjingError: `twin.no-branch`.
+    """
+    rows = connection.execute(
+        "SELECT branch.key, tenant.name, branch.name, parent, base, created_us, note"
+        " FROM branch JOIN tenant ON tenant.key = branch.tenant WHERE tenant.name = ?",
+        (tenant,),
+    )
+    by_key = {row[0]: Branch(*row) for row in rows}
+    found = next((branch for branch in by_key.values() if branch.name == name), None)
+    if found is None:
+        known = ", ".join(branch.name for branch in by_key.values()) or "—"
+        raise LingjingError("twin.no-branch", name=name, known=known)
+    chain = [found]
+    while chain[-1].parent is not None:
+        chain.append(by_key[chain[-1].parent])
+    return tuple(chain)
