@@ -52,7 +52,7 @@ def create_app(
     *,
     store: Store | None = None,
     gate: Gate | None = None,
-    hosts: frozenset[str] = LOOPBACK_NAMES,
+    hosts: frozenset[str] | None = LOOPBACK_NAMES,
     alongside: Life = contextlib.nullcontext,
 ) -> Starlette:
     """The page and its endpoints over one data folder.
@@ -62,7 +62,7 @@ def create_app(
         web_dir: Where the built page lies; the one in the package by default.
         store: A store to read instead of the one in the folder.
         gate: Who may do what; None lets everyone read.
-        hosts: Host names that are answered.
+        hosts: Host names that are answered; None answers to any.
         alongside: Runs while the application does.
     """
     shelf = Shelf(data_dir, store)

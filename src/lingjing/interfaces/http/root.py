@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lingjing.engine.access import Gate
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.app import create_app
+from lingjing.interfaces.http.gate import AccessGuard
 from lingjing.interfaces.http.operations import PATHS, Meters, Operations
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard, host_name
 from lingjing.interfaces.ngsild.app import Application
@@ -27,11 +28,15 @@ class Root:
         interface: NGSI-LD.
         page: The page and its endpoints; it checks the host name itself.
         operations: Health, readiness and figures.
-        hosts: Host names that are answered.
+        hosts: Host names that are answered; None answers to any.
     """
 
     def __init__(
-        self, interface: ASGIApp, page: Starlette, operations: ASGIApp, hosts: frozenset[str]
+        self,
+        interface: ASGIApp,
+        page: Starlette,
+        operations: ASGIApp,
+        hosts: frozenset[str] | None,
     ) -> None:
         self.page = page
         self._interface = interface
@@ -55,6 +60,8 @@ class Root:
 
     def _is_own(self, scope: Scope) -> bool:
         """Whether the Host header names this server; those that do are remembered."""
+        if self._hosts is None:
+            return True
         host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
         if host in self._known:
             return True
@@ -91,11 +98,22 @@ def create_root(
         web_dir: Where the built page lies; the one in the package by default.
         meters: Where answers are counted.
     """
-    hosts = LOOPBACK_NAMES
-    if gate is not None:
-        hosts |= {name.lower() for name in gate.settings.access.hosts}
+    hosts = answered_hosts(gate)
     page = create_app(
         data_dir, web_dir, store=store, gate=gate, hosts=hosts, alongside=Living(service)
     )
     operations = Operations(service.ledger, meters or Meters(), service.read_long)
-    return Root(Application(service, ROUTES, HEADERS), page, operations, hosts)
+    guarded = operations if gate is None else AccessGuard(operations, gate)
+    return Root(Application(service, ROUTES, HEADERS), page, guarded, hosts)
+
+
+def answered_hosts(gate: Gate | None) -> frozenset[str] | None:
+    """Host names that are answered: those of this machine and of the settings; None for any.
+
+    Any name will do where nobody gets anything without showing a key or a token.
+    """
+    if gate is None:
+        return LOOPBACK_NAMES
+    if not gate.is_open and gate.settings.access.anonymous == "none":
+        return None
+    return LOOPBACK_NAMES | {name.lower() for name in gate.settings.access.hosts}

@@ -37,14 +37,15 @@ class Guard:
     """Answers only requests that name this machine, and adds the security headers to all answers.
 
     A page elsewhere can make a browser resolve its own name to 127.0.0.1 and read what is served
-    there (DNS rebinding); such requests still carry the foreign name in `Host`.
+    there (DNS rebinding); such requests still carry the foreign name in `Host`. Where everyone has
+    to show a key or a token, that page gains nothing by it, and any name is answered.
 
     Args:
         app: What answers the rest.
-        hosts: Names that are this machine's.
+        hosts: Names that are this machine's; None answers to any.
     """
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str] = LOOPBACK_NAMES) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None = LOOPBACK_NAMES) -> None:
         self.app = app
         self.hosts = hosts
 
@@ -59,7 +60,7 @@ class Guard:
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
-        if host_name(host) not in self.hosts:
+        if self.hosts is not None and host_name(host) not in self.hosts:
             refusal = error_answer(LingjingError("http.foreign-host", host=host[:100]))
             await refusal(scope, receive, send_guarded)
             return
