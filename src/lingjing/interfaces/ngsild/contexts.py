@@ -95,6 +95,7 @@ class Contexts:
         self._is_alone = ledger.driver == "sqlite"
         self._ready: OrderedDict[tuple[str, str | bytes], _Ready] = OrderedDict()
         self._inline: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._implied: set[tuple[str, str]] = set()
         self._failed: dict[str, tuple[float, LingjingError]] = {}
         self._loading: dict[str, asyncio.Task[Any]] = {}
         self._used: dict[str, Use] = {}
@@ -129,8 +130,9 @@ class Contexts:
         if served_at("") in terms.link:
             context_id = terms.link.rpartition("/")[2]
             context = self._inline.get((tenant, context_id))
-            if context is not None:
+            if context is not None and (tenant, context_id) not in self._implied:
                 await self.store.imply(tenant, context_id, context)
+                self._implied.add((tenant, context_id))
         return terms.link
 
     def use(self, kept: Kept) -> Use:
@@ -176,6 +178,7 @@ class Contexts:
         """Read everything anew when it is next asked for."""
         self._ready.clear()
         self._failed.clear()
+        self._implied.clear()
 
     def core_kept(self) -> Kept:
         """The core @context as if it were stored."""
@@ -220,7 +223,8 @@ class Contexts:
         context_id = local_id(context)
         self._inline[(tenant, context_id)] = context
         if len(self._inline) > _MOST_READY:
-            self._inline.popitem(last=False)
+            gone, _ = self._inline.popitem(last=False)
+            self._implied.discard(gone)
         return self._base + served_at(context_id)
 
     async def _document(self, address: str, tenant: str) -> tuple[str, Any]:

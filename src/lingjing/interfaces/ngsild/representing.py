@@ -81,6 +81,7 @@ async def list_answer(
     status: int = 200,
 ) -> Answer:
     """The answer with a list of entities."""
+    await service.contexts.keep(terms, request.tenant)
     form = asked.representation
     if request.media == GEO_JSON:
         has_context = _PREFER_JSON not in request.headers.get("prefer", "")
