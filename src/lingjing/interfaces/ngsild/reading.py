@@ -359,7 +359,7 @@ class Reader:
         return kind
 
     def _members(self, value: dict[str, Any], kind: str, iri: str, depth: int) -> Instance:
-        payload = PAYLOADS[kind] if kind else ""
+        payload = PAYLOADS.get(kind)
         found: Instance = {"type": kind} if kind else {}
         nested: Attributes = {}
         for name, item in value.items():
