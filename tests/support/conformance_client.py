@@ -40,7 +40,7 @@ class Api:
     def __init__(self, ledger: Ledger, contexts: dict[str, Path]) -> None:
         self.ledger = ledger
         self._runner = asyncio.Runner()
-        found = Contexts(ledger, contexts)
+        found = Contexts(ledger, files=contexts)
         self.service = Service(ledger, found, Subscriptions(ledger, found))
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(Application(self.service, ROUTES)),

@@ -13,6 +13,7 @@ nothing behind; the others of its group are not touched.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -423,6 +424,10 @@ class Ledger(Protocol):
         The future fails with what the job raised, or with `twin.disk-full`, `twin.busy`,
         `twin.unreachable` (retryable), `twin.closed`.
         """
+        ...
+
+    def submit_soon(self, job: Job[T]) -> asyncio.Future[T]:
+        """The same for who runs in an event loop: the loop's own future, and cheaper."""
         ...
 
     def listen(self, listener: Callable[[Sequence[Commit]], None]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
 from lingjing.interfaces.ngsild import entity_maps
+from lingjing.interfaces.ngsild.desks import wanted_types
 from lingjing.interfaces.ngsild.entity_maps import EntityMap
 from lingjing.interfaces.ngsild.names import entity_id_of
 from lingjing.interfaces.ngsild.pages import page_links
@@ -20,7 +22,9 @@ from lingjing.interfaces.ngsild.representing import document_of, found, list_ans
 from lingjing.interfaces.ngsild.requests import BODIES, GEO_ANSWERS, Answer, Request, Route
 from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.documents import Document
+from lingjing.twin.ledger import Selection
 from lingjing.twin.query.evaluating import Resolve
+from lingjing.twin.query.types import holds
 from lingjing.vocabulary import LingjingError
 
 
@@ -29,8 +33,9 @@ async def retrieve_entity(service: Service, request: Request) -> Answer:
     entity_id = entity_id_of(request)
     terms = await request.terms()
     asked = presentation_of(request, terms)
+    types = wanted_types(request, terms)
     document = (await found(service, request, (entity_id,))).get(entity_id)
-    if document is None:
+    if document is None or not holds(types, document["type"]):
         raise LingjingError("ngsild.no-entity", id=entity_id[:300])
     wanted = asked.representation.attributes
     if wanted and wanted.isdisjoint(document["attributes"]):
@@ -90,7 +95,7 @@ async def find_ids(
 def _find_ids(
     service: Service, request: Request, query: EntityQuery, within: EntityMap | None
 ) -> list[str]:
-    selection = query.selection(_resolver(service, request))
+    selection = _selection(service, request, query)
     ids = selection.ids
     if within is not None:
         ids = tuple(one for one in within.ids if not ids or one in ids)
@@ -125,7 +130,7 @@ async def find(service: Service, request: Request, query: EntityQuery) -> Page:
 
 
 def _find(service: Service, request: Request, query: EntityQuery) -> Page:
-    selection = query.selection(_resolver(service, request))
+    selection = _selection(service, request, query)
     limit = query.limit
     if selection.limit is not None and not query.count:
         # One more than wanted tells whether there is a page after this one.
@@ -144,6 +149,33 @@ def _find(service: Service, request: Request, query: EntityQuery) -> Page:
         if (document := document_of(service, request, record)) is not None
     ]
     return Page(documents, result.total, has_more)
+
+
+def _selection(service: Service, request: Request, query: EntityQuery) -> Selection:
+    """What the ledger is asked for: what the query selects and shows anything of."""
+    selection = query.selection(_resolver(service, request))
+    shows = _shown(query)
+    if shows is None:
+        return selection
+    inner = selection.accept
+    accept = shows if inner is None else lambda item: shows(item) and inner(item)
+    return msgspec.structs.replace(selection, accept=accept)
+
+
+def _shown(query: EntityQuery) -> Callable[[Document], bool] | None:
+    """Whether `pick` and `omit` leave anything of an entity; None where they surely do (4.21)."""
+    form = query.presentation.representation
+    if form.pick is not None:
+        members = form.pick.members
+        if not members.isdisjoint(("id", "type")):
+            return None
+        return lambda document: (
+            not (members.isdisjoint(document["attributes"]) and members.isdisjoint(document))
+        )
+    if form.omit is not None and {"id", "type"} <= form.omit.members:
+        omitted = form.omit.members
+        return lambda document: bool(document["attributes"].keys() - omitted)
+    return None
 
 
 def _resolver(service: Service, request: Request) -> Resolve:

@@ -11,7 +11,10 @@ from lingjing.twin.documents import CORE, DEFAULT_TERMS
 
 CORE_ADDRESS: Final = CORE + "v1/ngsi-ld-core-context-v1.9.jsonld"
 """Where the core @context is published."""
-CORE_ADDRESSES: Final = CORE + "v1/ngsi-ld-core-context"
+CORE_ADDRESSES: Final = (
+    CORE + "v1/ngsi-ld-core-context-v",
+    CORE + "v1/ngsi-ld-core-context.jsonld",
+)
 """How the address of any version of it begins; all are read as this one."""
 GEOJSON: Final = "https://purl.org/geojson/vocab#"
 _DUBLIN_CORE: Final = "http://purl.org/dc/terms/"

@@ -54,6 +54,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "twin.no-entity": _NONE,
     "twin.no-attribute": _NONE,
     "twin.branch-exists": _EXISTS,
+    "query.bad-option": _INVALID,
     "query.too-complex": (403, "TooComplexQuery"),
     "query.too-many-results": (403, "TooManyResults"),
     "twin.query-too-costly": (403, "TooComplexQuery"),
@@ -62,6 +63,10 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "twin.disk-full": (507, "InternalError"),
 }
 """Code → HTTP status and NGSI-LD error type."""
+
+_PARAMETERS: Final = frozenset({"query.bad-parameter", "ngsild.bad-parameter"})
+_FORMS: Final = frozenset({"options", "format"})
+"""Parameters whose values the standard lists; others make the whole request invalid (6.3.20)."""
 
 _FAMILIES: Final[dict[str, tuple[int, str]]] = {
     "usage": _BAD,
@@ -78,6 +83,8 @@ _HEADERS: Final = ((b"content-type", b"application/problem+json"),)
 
 def problem_kind(error: LingjingError) -> tuple[int, str]:
     """HTTP status of a fault, and its NGSI-LD error type without the namespace."""
+    if error.code in _PARAMETERS and error.values.get("name") in _FORMS:
+        return _INVALID
     known = PROBLEMS.get(error.code)
     if known is not None:
         return known

@@ -18,8 +18,10 @@ from lingjing.interfaces.ngsild.requests import (
 )
 from lingjing.interfaces.ngsild.service import Service
 from lingjing.interfaces.ngsild.terms import Terms
+from lingjing.interfaces.ngsild.versions import preferred, reformat
 from lingjing.twin.documents import Document
 from lingjing.twin.ledger import Record
+from lingjing.vocabulary import LingjingError
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -67,8 +69,11 @@ async def one_answer(
         )
         return _geo_answer(feature, terms, has_context=has_context)
     if not asked.join:
-        return content(request, terms, writing.write_entity(document, terms, form))
-    return content(request, terms, await _joined(service, request, terms, [document], asked))
+        written = writing.write_entity(document, terms, form)
+        if not written:
+            raise LingjingError("ngsild.no-such-attributes", id=document["id"][:300])
+        return answer_as(request, terms, written)
+    return answer_as(request, terms, await _joined(service, request, terms, [document], asked))
 
 
 async def list_answer(
@@ -98,7 +103,25 @@ async def list_answer(
         written = await _joined(service, request, terms, documents, asked, is_list=True)
     else:
         written = writing.writer(terms, form).entities(documents)
-    return content(request, terms, written, status, headers)
+    return answer_as(request, terms, written, headers, status)
+
+
+def answer_as(
+    request: Request,
+    terms: Terms,
+    written: Any,
+    headers: Headers | None = None,
+    status: int = 200,
+) -> Answer:
+    """What was written, in the version of the standard that the request prefers (4.3.6.8)."""
+    prefer = request.headers.get("prefer", "")
+    version = preferred(prefer) if prefer else None
+    if version is None:
+        return content(request, terms, written, status, headers)
+    lines = [*(headers or ()), (b"preference-applied", f"ngsi-ld={version}".encode())]
+    if status == 200 and reformat(written, version):
+        status = 203
+    return content(request, terms, written, status, lines)
 
 
 def _geometry_dataset(asked: Presentation) -> str:

@@ -70,7 +70,7 @@ class Service:
         Raises:
             LingjingError: What the job raised, or that the ledger cannot write now.
         """
-        return await asyncio.wrap_future(self.ledger.submit(job))
+        return await self.ledger.submit_soon(job)
 
     def close(self) -> None:
         """Let go of the threads."""
