@@ -34,6 +34,8 @@ from lingjing.vocabulary import LingjingError
 
 KINDS: Final = (ENTITIES, REGISTRATIONS)
 _LOOK_S: Final = 1.0
+_SETTLING_TURNS: Final = 20
+_SETTLING_S: Final = 0.005
 
 _log: Final = logging.getLogger(__name__)
 
@@ -123,6 +125,17 @@ class Subscriptions:
         """Forget a subscription that was deleted from the ledger."""
         self._notifier.remove((kind, branch.key, subscription_id))
 
+    async def settled(self, kind: str, branch: Branch, subscription_id: str) -> None:
+        """Wait a moment for a notification that is just being delivered.
+
+        A receiver that looks at its subscription right after answering shall see itself counted.
+        """
+        subscriber = self._notifier.subscriber((kind, branch.key, subscription_id))
+        for _ in range(_SETTLING_TURNS):
+            if subscriber is None or not subscriber.tally.is_open:
+                return
+            await asyncio.sleep(_SETTLING_S)
+
     def deliveries(self, kind: str, branch: Branch, subscription_id: str) -> dict[str, Any]:
         """Members about the notifications of a subscription (5.2.14.2)."""
         clock_key = f"{branch.key} {subscription_id}"
@@ -142,15 +155,14 @@ class Subscriptions:
             query = query_of_watch(watch)
             event = change_event(query, before, after, subscriber.terms, now_us)
             if event is not None:
-                self._notifier.tell(watch.key, event)
+                self._notifier.tell(watch.key, (event,))
 
     def tell_registrations(self, branch: Branch, subscription_id: str) -> None:
         """Tell a subscription all registrations that it is about, as new."""
         key = (REGISTRATIONS, branch.key, subscription_id)
         subscriber = self._notifier.subscriber(key)
         if subscriber is not None and subscriber.watch.is_awake(time.time_ns() // 1000):
-            for event in self._registered(subscriber):
-                self._notifier.tell(key, event)
+            self._notifier.tell(key, self._registered(subscriber))
 
     def _registered(self, subscriber: Subscriber) -> list[Event]:
         branch = subscriber.watch.branch

@@ -202,10 +202,15 @@ class Notifier:
         with contextlib.suppress(RuntimeError):  # the loop has just ended
             loop.call_soon_threadsafe(self._wake.set)
 
-    def tell(self, key: tuple[str, int, str], event: Event) -> None:
+    def tell(self, key: tuple[str, int, str], events: Sequence[Event]) -> None:
         """Tell a subscription about something that no commit shows."""
+
+        def put() -> None:
+            for event in events:
+                self._enqueue(key, event)
+
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._enqueue, key, event)
+            self._loop.call_soon_threadsafe(put)
 
     def metrics(self) -> dict[str, int]:
         """Figures for the observer: subscriptions, waiting and dropped changes."""

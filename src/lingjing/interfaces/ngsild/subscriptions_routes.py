@@ -102,6 +102,8 @@ class Operations:
         if note is None:
             raise LingjingError("ngsild.no-resource", id=subscription_id[:300])
         stored = decode_stored(note)
+        if service.subscriptions is not None:
+            await service.subscriptions.settled(self._kind, request.branch, subscription_id)
         written = await self._written(service, request, stored, terms, with_times=with_times)
         return content(request, terms, written, headers=applied_version(request))
 

@@ -37,7 +37,9 @@ class Counts(msgspec.Struct):
         """The members that a subscription's `notification` shows; none before the first attempt."""
         if not self.notified_us:
             return {}
-        shown: dict[str, Any] = {"timesSent": self.sent, "timesFailed": self.failed}
+        shown: dict[str, Any] = {"timesSent": self.sent}
+        if self.failed:
+            shown["timesFailed"] = self.failed
         shown["lastNotification"] = instant_text(self.notified_us)
         if self.success_us:
             shown["lastSuccess"] = instant_text(self.success_us)
@@ -63,24 +65,32 @@ def encode_counts(counts: Counts) -> bytes:
 
 
 class Tally:
-    """Counts of one subscription that are not in the ledger yet."""
+    """Counts of one subscription that are not in the ledger yet.
+
+    Attributes:
+        is_open: Whether a notification is with the receiver, and nothing is known of it yet.
+    """
 
     def __init__(self) -> None:
         self.pending = Counts()
+        self.is_open = False
         self._on_its_way = Counts()
 
     def begin(self) -> None:
         """A notification is sent for the first time."""
         self.pending.sent += 1
+        self.is_open = True
         self.pending.notified_us = _now_us()
 
     def succeed(self) -> None:
         """It was taken."""
         self.pending.success_us = _now_us()
+        self.is_open = False
 
     def fail(self, *, again: bool = False) -> None:
         """It was not taken, or not answered in time; `again` where it had failed before."""
         self.pending.failed += not again
+        self.is_open = False
         now_us = _now_us()
         self.pending.failure_us = now_us
         self.pending.notified_us = self.pending.notified_us or now_us
