@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from lingjing.engine.districts import sketch
+from lingjing.engine.keeping import keep_in_twin
 from lingjing.engine.outputs_folder import writing
 from lingjing.engine.record import RECORD, hash_outputs, own_code, pretty, read_record
 from lingjing.engine.run import RunRequest, RunResult, run_scenario
@@ -92,7 +93,8 @@ def prepare_demo(
         members=MEMBERS,
         seed=seed,
     )
-    result = run_scenario(request, progress=Part(progress, 0.32, 1.0))
+    result = run_scenario(request, progress=Part(progress, 0.32, 0.95))
+    keep_in_twin(data_dir, result.folder, progress=Part(progress, 0.95, 1.0))
     _remember(data_dir, plan, made.district.updated_at, result)
     return result.folder
 

@@ -1,8 +1,9 @@
 """A run's results in the twin: entities and history with the provenance `simulated`.
 
 A run folder is whole and replays to the byte; what is kept here is what others ask the twin for:
-the run itself, an `Outcome` for each asset that something may befall, linked to the asset and the
-run, and an `OutcomeSeries` for each situation that these share, whose hours are its history.
+the run itself, and an `Outcome` for each situation in which something is likely enough to happen,
+linked to the run and to the assets that share the situation (decision 0004). Its hours are the
+outcome's history.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run_content import both
 from lingjing.sdk import LingjingError, Progress
 from lingjing.twin import changes
-from lingjing.twin.documents import DEFAULT_TERMS, LOCATION, Document, Instance
+from lingjing.twin.documents import DEFAULT_TERMS, Document, Instance
 from lingjing.twin.ledger import Branch, Change, Desk, Job, Ledger, Selection
 from lingjing.vocabulary import EntityId, local_part, parse_instant
 
 LEAST_PROBABILITY: Final = 0.05
 """An outcome less likely than this stays in the run folder alone."""
 
-RUN, OUTCOME, SERIES = "Run", "Outcome", "OutcomeSeries"
+RUN, OUTCOME = "Run", "Outcome"
 WRITING, COMPLETE = "writing", "complete"
 
-_AT_ONCE: Final = 2_000
+_AT_ONCE: Final = 500
+_ONSETS: Final = ("onset_p10", "onset_p50", "onset_p90")
 _PERCENTILES: Final = ("p10", "p25", "p50", "p75", "p90")
 
-Place = tuple[float, float]
-Locate = Callable[[str], Mapping[str, Place]]
-"""Kind → id → longitude and latitude."""
+
+Lot = tuple[Document, tuple[Change, ...]]
+"""A document, and further changes for its history."""
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -43,13 +44,14 @@ class Kept(msgspec.Struct, frozen=True):
 
     Attributes:
         run: URN of the run.
-        outcomes, series: How many of each.
+        outcomes: How many.
+        assets: How many assets they are about, counted once for each outcome.
         anew: False where the same run was already there.
     """
 
     run: str
     outcomes: int
-    series: int
+    assets: int
     anew: bool
 
 
@@ -62,7 +64,6 @@ def keep_run(
     ledger: Ledger,
     branch: Branch,
     run: RunFolder,
-    locate: Locate,
     *,
     least_probability: float = LEAST_PROBABILITY,
     progress: Progress | None = None,
@@ -76,7 +77,6 @@ def keep_run(
     Args:
         ledger, branch: Where to.
         run: The finished run.
-        locate: Where the assets of a kind are.
         least_probability: Outcomes below it are left out.
         progress: Takes reports.
         cancelled: Asked between parts; true stops, and the run's entity goes on saying `writing`.
@@ -92,29 +92,25 @@ def keep_run(
     held = ledger.records(branch, [urn]).get(urn)
     if held is not None and _is_complete(held.document, digest):
         return Kept(urn, 0, 0, anew=False)
+    _forget(ledger, branch, urn, _outcome_prefix(district, run.path.name))
     maker = _Maker(run, record, urn, district)
-    _forget(ledger, branch, maker.prefixes)
     _put(ledger, branch, [(maker.run(WRITING, digest), ())])
-    outcomes = series = 0
-    table = maker.likely(least_probability)
-    total = max(table.num_rows, 1)
-    wanted: dict[tuple[str, str, int], None] = {}
-    for part in _parts(maker.outcomes(table, locate, wanted)):
-        _heed(cancelled)
-        outcomes += _put(ledger, branch, [(document, ()) for document in part])
-        progress.report(0.7 * outcomes / total, both("progress.keep"))
-    for lot in _parts(maker.series(wanted)):
-        _heed(cancelled)
-        series += _put(ledger, branch, lot)
-        progress.report(0.7 + 0.3 * series / max(len(wanted), 1), both("progress.keep"))
+    situations = maker.situations(least_probability)
+    done = assets = 0
+    for part in _parts(maker.outcomes(situations)):
+        if cancelled():
+            raise LingjingError("run.interrupted")
+        done += _put(ledger, branch, part)
+        assets += sum(_asset_count(document) for document, _ in part)
+        progress.report(done / max(len(situations), 1), both("progress.keep"))
     _put(ledger, branch, [(maker.run(COMPLETE, digest), ())])
     progress.report(1.0, both("progress.keep"))
-    return Kept(urn, outcomes, series, anew=True)
+    return Kept(urn, done, assets, anew=True)
 
 
 def forget_run(ledger: Ledger, branch: Branch, district: str, name: str) -> int:
     """Take a run's results out of the twin; how many entities went."""
-    return _forget(ledger, branch, _prefixes(district, name))
+    return _forget(ledger, branch, run_urn(district, name), _outcome_prefix(district, name))
 
 
 class _Maker:
@@ -126,7 +122,6 @@ class _Maker:
         self._urn = urn
         self._district = district
         self._start: datetime = parse_instant(record["request"]["start"])
-        self.prefixes = _prefixes(district, run.path.name)
         scenario = record["scenario"]
         origin = {
             "provenance": _property("simulated"),
@@ -161,78 +156,62 @@ class _Maker:
             attributes["label"] = {"type": "LanguageProperty", "languageMap": spoken}
         return _document(self._urn, RUN, attributes)
 
-    def likely(self, least: float) -> pa.Table:
-        """Rows of events that are likely enough, by kind, quantity and asset."""
+    def situations(self, least: float) -> list[dict[str, Any]]:
+        """Situations whose event is likely enough, each with its assets, in a fixed order."""
         table = self._run.outcomes()
-        chosen = table.filter(pc.greater_equal(table["probability"], least))
-        return chosen.sort_by([("kind", "ascending"), ("quantity", "ascending"),
-                               ("asset", "ascending")])  # fmt: skip
+        likely = table.filter(pc.greater_equal(table["probability"], least))
+        keys = ["kind", "quantity", "situation"]
+        # Assets of one situation share everything but their ids.
+        shared = [(name, "first") for name in ("probability", *_ONSETS)]
+        grouped = likely.group_by(keys, use_threads=False).aggregate([*shared, ("asset", "list")])
+        rows: list[dict[str, Any]] = grouped.sort_by([(k, "ascending") for k in keys]).to_pylist()
+        return rows
 
-    def outcomes(
-        self, table: pa.Table, locate: Locate, wanted: dict[tuple[str, str, int], None]
-    ) -> Iterator[Document]:
-        """One document a row; notes the series they share in `wanted`."""
-        places: Mapping[str, Place] = {}
-        kind = ""
-        for batch in table.to_batches(max_chunksize=_AT_ONCE):
-            for row in batch.to_pylist():
-                if row["kind"] != kind:
-                    kind = row["kind"]
-                    places = locate(kind)
-                key = (kind, row["quantity"], row["situation"])
-                wanted[key] = None
-                yield self._outcome(row, self._series_urn(key), places.get(row["asset"]))
+    def outcomes(self, rows: list[dict[str, Any]]) -> Iterator[Lot]:
+        """A document a situation, with its earlier hours as changes for the history."""
+        for row in rows:
+            hours = self._hours(row)
+            yield (
+                self._outcome(row, {name: items[-1] for name, items in hours.items()}),
+                tuple(
+                    Change("update", DEFAULT_TERMS + name, "", item, current=False)
+                    for name, items in hours.items()
+                    for item in items[:-1]
+                ),
+            )
 
-    def _outcome(self, row: Mapping[str, Any], series: str, place: Place | None) -> Document:
-        asset, quantity = row["asset"], row["quantity"]
-        local = f"{local_part(self._run.path.name)}.{quantity}.{EntityId.parse(asset).local}"
-        onset = {
-            name: _property(_moment(row[f"onset_{name}"]))
-            for name in ("p10", "p50", "p90")
-            if row[f"onset_{name}"] is not None
+    def _hours(self, row: Mapping[str, Any]) -> dict[str, list[Instance]]:
+        """Hourly instances by the attribute's name; the probability's are named `hourly`."""
+        series = self._run.series(row["kind"], row["quantity"], row["situation"])
+        names = {"probability": "hourly", **{name: name for name in _PERCENTILES}}
+        return {
+            name: [self._hour(hour, value) for hour, value in enumerate(series[column])]
+            for column, name in names.items()
+            if series[column] is not None
         }
+
+    def _outcome(self, row: Mapping[str, Any], last: Mapping[str, Instance]) -> Document:
+        kind, quantity, situation = row["kind"], row["quantity"], row["situation"]
+        onset = {
+            name: _property(_moment(row[f"onset_{name}_first"]))
+            for name in ("p10", "p50", "p90")
+            if row[f"onset_{name}_first"] is not None
+        }
+        chance = round(row["probability_first"], 4)
         attributes: dict[str, Instance] = {
+            "kind": _property(kind),
             "quantity": _property(quantity),
-            "probability": _property(
-                round(row["probability"], 4), self._origin, observedAt=_moment(self._end())
-            ),
-            "ofEntity": {"type": "Relationship", "object": asset},
+            "situation": _property(situation),
+            "probability": _property(chance, self._origin, observedAt=_moment(self._end())),
             "ofRun": {"type": "Relationship", "object": self._urn},
-            "hasSeries": {"type": "Relationship", "object": series},
+            "ofAssets": {"type": "ListRelationship", "objectList": sorted(row["asset_list"])},
+            **last,
         }
         if "p50" in onset:
             spread = {DEFAULT_TERMS + name: {"": item} for name, item in onset.items()}
             attributes["onset"] = _property(onset["p50"]["value"], spread)
-        if place is not None:
-            point = {"type": "Point", "coordinates": [round(place[0], 7), round(place[1], 7)]}
-            attributes[LOCATION] = {"type": "GeoProperty", "value": point}
-        return _document(str(EntityId(OUTCOME, self._district, local)), OUTCOME, attributes)
-
-    def series(
-        self, wanted: Mapping[tuple[str, str, int], None]
-    ) -> Iterator[tuple[Document, tuple[Change, ...]]]:
-        """One document a situation, with its hours as changes for the history."""
-        for key in wanted:
-            kind, quantity, situation = key
-            row = self._run.series(kind, quantity, situation)
-            lists = {
-                name: row[name] for name in (*_PERCENTILES, "probability") if row[name] is not None
-            }
-            attributes: dict[str, Instance] = {
-                "kind": _property(kind),
-                "quantity": _property(quantity),
-                "situation": _property(situation),
-                "ofRun": {"type": "Relationship", "object": self._urn},
-            }
-            hours: list[Change] = []
-            for name, values in lists.items():
-                made = [self._hour(hour, value) for hour, value in enumerate(values)]
-                attributes[name] = made[-1]
-                hours.extend(
-                    Change("update", DEFAULT_TERMS + name, "", item, current=False)
-                    for item in made[:-1]
-                )
-            yield _document(self._series_urn(key), SERIES, attributes), tuple(hours)
+        prefix = _outcome_prefix(self._district, self._run.path.name)
+        return _document(f"{prefix}{quantity}.{kind}.{situation}", OUTCOME, attributes)
 
     def _hour(self, hour: int, value: float) -> Instance:
         at = _moment(self._start + timedelta(hours=hour))
@@ -241,17 +220,14 @@ class _Maker:
     def _end(self) -> datetime:
         return self._start + timedelta(hours=int(self._record["request"]["hours"]))
 
-    def _series_urn(self, key: tuple[str, str, int]) -> str:
-        kind, quantity, situation = key
-        local = f"{local_part(self._run.path.name)}.{quantity}.{kind}.{situation}"
-        return str(EntityId(SERIES, self._district, local))
+
+def _outcome_prefix(district: str, name: str) -> str:
+    """How the ids of a run's outcomes begin."""
+    return str(EntityId(OUTCOME, district, local_part(name))) + "."
 
 
-def _prefixes(district: str, name: str) -> tuple[str, ...]:
-    """How the ids of a run's entities begin, the run's own last."""
-    local = local_part(name)
-    parts = [str(EntityId(kind, district, local)) + "." for kind in (OUTCOME, SERIES)]
-    return (*parts, run_urn(district, name))
+def _asset_count(document: Document) -> int:
+    return len(document["attributes"][DEFAULT_TERMS + "ofAssets"][""]["objectList"])
 
 
 def _property(
@@ -302,25 +278,22 @@ def _put(ledger: Ledger, branch: Branch, lot: list[tuple[Document, tuple[Change,
     return ledger.submit(Job(branch, ids, run)).result()
 
 
-def _forget(ledger: Ledger, branch: Branch, prefixes: tuple[str, ...]) -> int:
-    """Remove the entities whose ids begin so, the run itself last; history goes with them."""
+def _forget(ledger: Ledger, branch: Branch, run: str, prefix: str) -> int:
+    """Remove a run's outcomes, then the run itself; their history goes with them."""
     gone = 0
-    types = {OUTCOME: prefixes[0], SERIES: prefixes[1]}
-    for kind, prefix in types.items():
-        after = prefix
-        while True:
-            found = ledger.find(
-                branch,
-                Selection(types=((DEFAULT_TERMS + kind,),), after=after, limit=_AT_ONCE),
-            )
-            ids = [record.id for record in found.records if record.id.startswith(prefix)]
-            if ids:
-                gone += _delete(ledger, branch, ids)
-                after = ids[-1]
-            if len(ids) < _AT_ONCE:
-                break
-    if prefixes[-1] in ledger.records(branch, prefixes[-1:]):
-        gone += _delete(ledger, branch, list(prefixes[-1:]))
+    after = prefix
+    while True:
+        found = ledger.find(
+            branch, Selection(types=((DEFAULT_TERMS + OUTCOME,),), after=after, limit=_AT_ONCE)
+        )
+        ids = [record.id for record in found.records if record.id.startswith(prefix)]
+        if ids:
+            gone += _delete(ledger, branch, ids)
+            after = ids[-1]
+        if len(ids) < _AT_ONCE:
+            break
+    if run in ledger.records(branch, [run]):
+        gone += _delete(ledger, branch, [run])
     return gone
 
 
@@ -340,8 +313,3 @@ def _parts(items: Iterator[Any]) -> Iterator[list[Any]]:
 
 def _moment(instant: datetime) -> str:
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _heed(cancelled: Callable[[], bool]) -> None:
-    if cancelled():
-        raise LingjingError("run.interrupted")

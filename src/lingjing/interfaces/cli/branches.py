@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -19,7 +19,7 @@ from lingjing.interfaces.cli.frame import (
     store_option,
 )
 from lingjing.twin import branches as lines
-from lingjing.twin.branches import Choice, EntityDifference, Merge, OnConflict, short
+from lingjing.twin.branches import Choice, EntityDifference, Kind, Merge, OnConflict, short
 from lingjing.twin.documents import DEFAULT_TERMS, Instance, instant_text, payload
 from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch
 from lingjing.vocabulary import kinds, quantities, units, words
@@ -71,7 +71,9 @@ def list_(tenant: str, data: Path, store: str | None, as_json: bool) -> None:
         }
     names = {item.key: item.name for item in found}
     if as_json:
-        print_json([{**_described(item, names), "changed": changed.get(item.key)} for item in found])
+        print_json(
+            [{**_described(item, names), "changed": changed.get(item.key)} for item in found]
+        )
         return
     rows: list[list[object]] = [
         [
@@ -143,9 +145,7 @@ def merge(
     as_json: bool,
 ) -> int:
     """Take changes over into the line the branch was made from; the status is 8 on conflict."""
-    choice = Choice(
-        frozenset(ids), frozenset(map(_iri, types)), frozenset(map(_iri, attributes))
-    )
+    choice = Choice(frozenset(ids), frozenset(map(_iri, types)), frozenset(map(_iri, attributes)))
     with open_ledger(data, store) as ledger:
         done = lines.merge(
             ledger,
@@ -183,12 +183,11 @@ def tell(found: list[EntityDifference], most: int | None) -> None:
     if not found:
         click.echo(say("branch.no-difference"))
         return
-    counted = {kind: sum(item.kind == kind for item in found) for kind in ("added", "removed", "changed")}
+    kinds_found = [item.kind for item in found]
+    counted = {kind: kinds_found.count(kind) for kind in get_args(Kind)}
     click.echo(say("branch.counts", **counted))
     for item in found[:most]:
-        click.echo(
-            say(f"branch.entity-{item.kind}", kind=_kind_title(item.types), id=item.id)
-        )
+        click.echo(say(f"branch.entity-{item.kind}", kind=_kind_title(item.types), id=item.id))
         for name in item.head:
             click.echo("    " + say("branch.head", name=name))
         if item.kind == "changed":

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from lingjing.engine.keeping import keep_in_twin
 from lingjing.engine.replay import replay as replay_run
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunRequest, run_scenario
@@ -70,11 +71,20 @@ def run(
     )
     result = run_scenario(request, progress=TerminalProgress())
     folder = RunFolder(result.folder)
+    kept = keep_in_twin(data, result.folder)
     if as_json:
-        print_json({"folder": str(result.folder), "summary": folder.summary()})
+        print_json({
+            "folder": str(result.folder),
+            "entity": None if kept is None else kept.run,
+            "summary": folder.summary(),
+        })  # fmt: skip
         return
     click.echo(folder.words(chosen_locale()))
     seconds = sum(result.record["timings"][name] for name in STEPS)
+    if kept is None:
+        click.echo(say("run.kept-later" if out is None else "run.not-kept"))
+    else:
+        click.echo(say("run.kept", run=kept.run, outcomes=kept.outcomes, assets=kept.assets))
     click.echo(say("run.finished", folder=relative(result.folder), seconds=f"{seconds:.1f}"))
 
 

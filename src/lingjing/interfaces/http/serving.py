@@ -15,6 +15,7 @@ import msgspec
 import uvicorn
 
 from lingjing.engine.access import ACCESS_FILE, Gate, read_settings
+from lingjing.engine.keeping import RunKeeper
 from lingjing.engine.settings import open_ledger
 from lingjing.interfaces.http.operations import Measured, Meters
 from lingjing.interfaces.http.root import create_root
@@ -154,4 +155,9 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
         timer = threading.Timer(0.8, webbrowser.open, args=(address_of(listening),))
         timer.daemon = True
         timer.start()
-    uvicorn.Server(config).run(sockets=[listening])
+    keeper = RunKeeper(ledger, wanted.data_dir)
+    keeper.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        keeper.stop()

@@ -1,0 +1,96 @@
+"""Bringing runs into the twin: after a run, or by the server that holds the twin."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+from lingjing.engine.results import RunFolder, list_runs
+from lingjing.engine.run_entities import Kept, keep_run
+from lingjing.engine.settings import open_ledger
+from lingjing.sdk import LingjingError, Progress
+from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Ledger
+
+EVERY_S: Final = 10.0
+_log = logging.getLogger(__name__)
+
+
+def keep_in_twin(
+    data_dir: Path,
+    folder: Path,
+    *,
+    store: str | None = None,
+    branch: str = TRUNK,
+    progress: Progress | None = None,
+) -> Kept | None:
+    """Put a finished run's results into the twin of a data folder.
+
+    Returns:
+        What was kept; None where another process, such as a server, holds the twin. A server takes
+        the results of runs under its data folder over by itself.
+
+    Raises:
+        LingjingError: What `keep_run` and the store raise.
+    """
+    try:
+        with open_ledger(data_dir, store) as ledger:
+            where = ledger.branch(DEFAULT_TENANT, branch)
+            return keep_run(ledger, where, RunFolder(folder), progress=progress)
+    except LingjingError as error:
+        if error.code == "twin.in-use":
+            return None
+        raise
+
+
+class RunKeeper:
+    """Looks for finished runs that the twin does not know yet, and brings them in.
+
+    Args:
+        ledger: The twin that this process holds.
+        data_dir: Where the runs are.
+        every_s: How often to look [s].
+    """
+
+    def __init__(self, ledger: Ledger, data_dir: Path, every_s: float = EVERY_S) -> None:
+        self._ledger = ledger
+        self._data_dir = data_dir
+        self._every_s = every_s
+        self._known: set[str] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="run-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, in the middle of a run if need be; the next start writes it anew."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def look(self) -> int:
+        """Bring in what is new; how many runs."""
+        kept = 0
+        trunk = self._ledger.branch(DEFAULT_TENANT)
+        for run in list_runs(self._data_dir):
+            if run.path.name in self._known or self._stopping.is_set():
+                continue
+            # A run that cannot be taken over now is looked at again after the next start.
+            self._known.add(run.path.name)
+            try:
+                done = keep_run(self._ledger, trunk, run, cancelled=self._stopping.is_set)
+                kept += done.anew
+            except LingjingError as error:
+                _log.warning("%s", error)
+        return kept
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look()
+            except (LingjingError, OSError) as error:
+                _log.warning("looking for runs failed: %s", error)
+            self._stopping.wait(self._every_s)
