@@ -19,7 +19,9 @@ from lingjing.vocabulary import LingjingError, Place
 _HEADER: Final = b"SQLite format 3\x00"
 _SPACE_LEFT: Final = 1 << 20
 _CACHE_KIB: Final = 65_536
-_WAL_KEPT: Final = 64 << 20
+_WAL_KEPT: Final = 128 << 20
+WAL_PAGES: Final = 16_384
+"""Pages that gather in the log before they are written to their places, many at a time."""
 
 _CODES: Final[tuple[tuple[type[apsw.Error] | tuple[type[apsw.Error], ...], str], ...]] = (
     (apsw.FullError, "twin.disk-full"),
@@ -97,6 +99,7 @@ def prepare(path: Path | None, connection: apsw.Connection, *, read_only: bool) 
             connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("journal_size_limit", _WAL_KEPT)
+        connection.pragma("wal_autocheckpoint", WAL_PAGES)
     schema.migrate(connection, schema.MIGRATIONS)
     fill_shapes(connection)
 

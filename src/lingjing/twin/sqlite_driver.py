@@ -12,7 +12,7 @@ import msgspec
 
 from lingjing.twin.branch_book import BranchBook
 from lingjing.twin.clerk import Start
-from lingjing.twin.connections import connect, translated
+from lingjing.twin.connections import WAL_PAGES, connect, translated
 from lingjing.twin.desk import Batch, Key, Sight, State
 from lingjing.twin.documents import LOCATION, Document, Instance, encode
 from lingjing.twin.interned import COLUMNS, Interned
@@ -94,6 +94,7 @@ class SqliteDriver:
         with translated(self._shown):
             self.connection = connect(path, read_only=False, busy_timeout_s=busy_timeout_s)
             self.connection.pragma("synchronous", "full" if durable else "off")
+            self.connection.pragma("wal_autocheckpoint", WAL_PAGES)
         self.interned = Interned()
         self.history = HistoryWriter(self.connection, self.interned, files)
         self._version = -1
@@ -219,7 +220,7 @@ class SqliteDriver:
                 query = " AND id IN (SELECT value FROM json_each(?))"
                 wanted = msgspec.json.encode(ids).decode()
             rows = self.connection.execute(_FETCH + query, (branch.key, wanted)).fetchall()
-            known = self.history.known(branch.key, query, wanted)
+            known = self.history.known(branch.key, query, wanted, ids)
             found: dict[str, Sight] = {}
             plain = [row[:10] for row in rows]
             for row, record in zip(
@@ -360,8 +361,7 @@ class SqliteDriver:
                 work.reshapes.append((*times, shape, district, kind, body, state.untold, key))
         if district is not None and state.branch.parent is None:
             work.districts[district] = max(work.districts.get(district, 0), state.revision)
-        before = None if mark is None else state.before.document
-        if _moved(before, document):
+        if mark is None or _moved(state.before.document, document):
             self._place(key, document, work, fresh=mark is None)
         new = Mark(key, shape, state.revision, state.recorded_us, state.untold, False, created_us)  # noqa: FBT003
         return Sight(document, state.revision, known=True, mark=new)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import apsw
+import msgspec
 
 from lingjing.twin import chunks
 from lingjing.twin.chunks import HOT_ROWS, LATE, OPERATIONS, ROWS, Columns
@@ -50,66 +51,94 @@ class HistoryWriter:
     def forget(self) -> None:
         """Look everything up anew: what was written may have been undone, or others wrote."""
         self._subjects: dict[tuple[int, str], tuple[int, tuple[str, ...]]] = {}
+        self._absent: set[tuple[int, str]] = set()
+        self._fresh: set[int] = set()
         self._standing: dict[SeriesKey, list[int]] = {}
         self._next_subject = 0
 
     # Who has a history
 
-    def known(self, branch: int, condition: str, wanted: str) -> set[str]:
+    def known(self, branch: int, condition: str, wanted: str, ids: Sequence[str]) -> set[str]:
         """Which of some ids have, or had, a history in the branch itself."""
         rows = self._connection.execute(
             f"SELECT id, key, hides FROM subject WHERE branch = ?{condition}",  # noqa: S608
             (branch, wanted),
         ).fetchall()
+        if len(self._absent) > _MOST_REMEMBERED:
+            self._absent.clear()
+        self._absent.update((branch, entity_id) for entity_id in ids)
+        self._absent.difference_update((branch, row[0]) for row in rows)
         return {
             entity_id
             for entity_id, key, hides in rows
             if not hides or self.reader.series_of_subject(key)
         }
 
-    def _subject(self, branch: int, entity_id: str, types: tuple[str, ...], sequence: int) -> int:
-        """Key of what has a history; made where it is new, its types kept up to date."""
-        place = (branch, entity_id)
+    def _subject(
+        self,
+        place: tuple[int, str],
+        types: tuple[str, ...],
+        sequence: int,
+        new: list[tuple[Any, ...]],
+    ) -> int:
+        """Key of what has a history, its types kept up to date; laid down where it is new."""
         held = self._subjects.get(place)
         if held is None:
-            found = self._connection.execute(
-                "SELECT key, types FROM subject WHERE branch = ? AND id = ?", place
-            ).get
-            if found is None:
-                if not self._next_subject:
-                    self._next_subject = int(
-                        self._connection.execute("SELECT coalesce(max(key), 0) FROM subject").get
-                    )
-                self._next_subject += 1
-                key = self._next_subject
-                self._connection.execute(
-                    "INSERT INTO subject (key, branch, id, since, types) VALUES (?, ?, ?, ?, ?)",
-                    (key, branch, entity_id, sequence, encode(types).decode()),
-                )
+            held = self._found_subject(place)
+            if held is None:
+                key = self._subject_key()
+                new.append((key, *place, sequence, encode(types).decode()))
+                self._fresh.add(key)
+                self._absent.discard(place)
                 held = (key, types)
-            else:
-                held = (found[0], ())
             if len(self._subjects) > _MOST_REMEMBERED:
                 self._subjects.clear()
+            self._subjects[place] = held
         if held[1] != types:
+            self._flush_subjects(new)
             self._connection.execute(
-                "UPDATE subject SET types = ? WHERE key = ?",
-                (encode(types).decode(), held[0]),
+                "UPDATE subject SET types = ? WHERE key = ?", (encode(types).decode(), held[0])
             )
-            held = (held[0], types)
-        self._subjects[place] = held
+            held = self._subjects[place] = (held[0], types)
         return held[0]
+
+    def _found_subject(self, place: tuple[int, str]) -> tuple[int, tuple[str, ...]] | None:
+        if place in self._absent:
+            return None
+        found = self._connection.execute(
+            "SELECT key, types FROM subject WHERE branch = ? AND id = ?", place
+        ).get
+        if found is None:
+            return None
+        return found[0], msgspec.json.decode(found[1], type=tuple[str, ...])
+
+    def _subject_key(self) -> int:
+        if not self._next_subject:
+            self._next_subject = int(
+                self._connection.execute("SELECT coalesce(max(key), 0) FROM subject").get
+            )
+            self._fresh.clear()
+        self._next_subject += 1
+        return self._next_subject
+
+    def _flush_subjects(self, new: list[tuple[Any, ...]]) -> None:
+        if new:
+            self._connection.executemany(
+                "INSERT INTO subject (key, branch, id, since, types) VALUES (?, ?, ?, ?, ?)", new
+            )
+            new.clear()
 
     # Adding
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write rows."""
         made: list[tuple[Any, ...]] = []
+        new: list[tuple[Any, ...]] = []
         key = self._interned.made_key
         template = self._interned.made_template
         for row in rows:
             change = row.change
-            subject = self._subject(row.branch.key, row.id, row.types, row.sequence)
+            subject = self._subject((row.branch.key, row.id), row.types, row.sequence, new)
             attribute = (
                 ENTITY_ITSELF
                 if change.attribute is None
@@ -137,11 +166,21 @@ class HistoryWriter:
                 )
             )  # fmt: skip
             self._count(place, short.observed_us)
+        self._flush_subjects(new)
         self._connection.executemany(_INSERT, made)
 
     def _count(self, place: SeriesKey, observed_us: int | None) -> None:
         """Keep in mind how many rows lie in no chunk, and the newest observation."""
-        standing = self._standing.get(place) or self._look(place)
+        standing = self._standing.get(place)
+        if standing is None:
+            if len(self._standing) > _MOST_REMEMBERED:
+                self._standing.clear()
+                self._fresh.clear()
+            if place[0] in self._fresh:
+                standing = self._standing[place] = [0, chunks.NO_TIME]
+            else:
+                # The rows of this batch are not written yet.
+                standing = self._look(place)
         standing[0] += 1
         if observed_us is not None and observed_us > standing[1]:
             standing[1] = observed_us
@@ -162,8 +201,6 @@ class HistoryWriter:
             place,
         ).get
         times = [item for item in (newest, older) if item is not None]
-        if len(self._standing) > _MOST_REMEMBERED:
-            self._standing.clear()
         standing = self._standing[place] = [count, max(times, default=chunks.NO_TIME)]
         return standing
 
@@ -218,7 +255,9 @@ class HistoryWriter:
         self._connection.execute(
             "DELETE FROM history WHERE subject = ? AND attribute = ? AND dataset = ?", place
         )
-        self._standing.pop(place, None)
+        self._standing[place] = (
+            [0, self._standing[place][1]] if place in self._standing else (self._look(place))
+        )
 
     def put_chunk(self, place: SeriesKey, columns: Columns) -> None:
         """Write rows as one chunk."""
@@ -261,6 +300,8 @@ class HistoryWriter:
                 self._connection.execute("DELETE FROM subject WHERE key = ?", (own,))
             self._connection.execute("DELETE FROM hidden WHERE subject = ?", (own,))
         self._subjects.clear()
+        self._absent.clear()
+        self._fresh.clear()
         return removed
 
     def _own_subject(self, seen: Sequence[Level], entity_id: str) -> int | None:
@@ -280,6 +321,7 @@ class HistoryWriter:
             (branch, entity_id, sequence, types),
         )
         self._next_subject = 0
+        self._absent.clear()
         return self._connection.last_insert_rowid()
 
     def _hide(self, own: int, series: Series) -> None:
@@ -296,6 +338,7 @@ class HistoryWriter:
                 series[:3],
             )
         self._standing.pop(series[:3], None)
+        self._fresh.discard(series.subject)
         self.due.pop(series[:3], None)
 
     def _erase_one(
@@ -309,7 +352,7 @@ class HistoryWriter:
             " WHERE subject = ? AND attribute = ? AND dataset = ? AND sequence = ?",
             (*changed, sequence),
         )
-        self._standing.pop(changed, None)
+        self._unsettle(changed)
         return 1
 
     def amend(
@@ -339,9 +382,14 @@ class HistoryWriter:
                     *place, sequence,
                 ),
             )  # fmt: skip
-            self._standing.pop(place, None)
+            self._unsettle(place)
             return True
         return False
+
+    def _unsettle(self, place: SeriesKey) -> None:
+        """Count a series anew when it is next written to."""
+        self._standing.pop(place, None)
+        self._fresh.discard(place[0])
 
     def _open(
         self, seen: Sequence[Level], entity_id: str, series: Series, sequence: int
@@ -396,7 +444,7 @@ class HistoryWriter:
 
     def _put_rows(self, place: SeriesKey, columns: Columns) -> None:
         self._connection.executemany(_INSERT, [(*place, *row) for row in chunks.to_rows(columns)])
-        self._standing.pop(place, None)
+        self._unsettle(place)
         if len(columns) >= HOT_ROWS:
             self.due[place] = None
 
