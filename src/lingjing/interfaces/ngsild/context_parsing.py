@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESSES, CORE_VOCABULARY
+from lingjing.interfaces.ngsild.core_terms import CORE_VOCABULARY, is_core_address
 from lingjing.interfaces.ngsild.requests import BASE
 from lingjing.interfaces.ngsild.terms import Term, Terms, is_iri
 from lingjing.vocabulary import LingjingError, Place
@@ -84,7 +84,7 @@ class ContextReader:
 
     def _read_document(self, address: str, base: str, within: tuple[str, ...]) -> Wanted:
         address = urljoin(base, address) if base else address
-        if address.startswith(CORE_ADDRESSES):
+        if is_core_address(address):
             self.beneath = Terms().terms
             self.vocabulary = CORE_VOCABULARY
             return

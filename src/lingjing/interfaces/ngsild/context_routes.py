@@ -9,7 +9,7 @@ import msgspec
 
 from lingjing.interfaces.ngsild.context_store import KINDS, Kept, served_at
 from lingjing.interfaces.ngsild.contexts import Contexts
-from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESSES
+from lingjing.interfaces.ngsild.core_terms import is_core_address
 from lingjing.interfaces.ngsild.requests import (
     BODIES,
     JSON,
@@ -80,7 +80,7 @@ async def delete_context(service: Service, request: Request) -> Answer:
         return done()
     if kept is None:
         raise LingjingError("ngsild.no-context", id=name)
-    if kept.address.startswith(CORE_ADDRESSES):
+    if is_core_address(kept.address):
         raise LingjingError("ngsild.context-is-core")
     await contexts.store.delete(request.tenant, kept)
     contexts.forget()
@@ -91,7 +91,7 @@ async def _named(service: Service, request: Request) -> Kept | None:
     """The stored @context that the address names by its identifier or its own address."""
     name = request.parts["id"]
     core = service.contexts.core_kept()
-    if name.startswith(CORE_ADDRESSES) or name == core.id:
+    if is_core_address(name) or name == core.id:
         return core
     parts = urlsplit(name)
     if parts.path.startswith(served_at("")):

@@ -24,7 +24,7 @@ from lingjing.interfaces.ngsild.context_store import (
     local_id,
     served_at,
 )
-from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS, CORE_ADDRESSES
+from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS, is_core_address
 from lingjing.interfaces.ngsild.outgoing import Outgoing
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import instant_text
@@ -164,7 +164,7 @@ class Contexts:
         Raises:
             LingjingError: `ngsild.context-unavailable`, `ngsild.context-bad`.
         """
-        if not kept.address.startswith(CORE_ADDRESSES):
+        if not is_core_address(kept.address):
             document = await self._download(kept.address)
             await self.store.cache(kept.address, document["@context"])
         self.forget()
@@ -312,7 +312,7 @@ class Contexts:
 
 
 def _is_core(item: Any) -> bool:
-    return isinstance(item, str) and item.startswith(CORE_ADDRESSES)
+    return isinstance(item, str) and is_core_address(item)
 
 
 def _unavailable(address: str, detail: str) -> LingjingError:

@@ -5,6 +5,7 @@ They are kept here so that nothing has to be fetched to understand the standard'
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from lingjing.twin.documents import CORE, DEFAULT_TERMS
@@ -16,6 +17,9 @@ CORE_ADDRESSES: Final = (
     CORE + "v1/ngsi-ld-core-context.jsonld",
 )
 """How the address of any version of it begins; all are read as this one."""
+_CORE_ADDRESS: Final = re.compile(
+    re.escape(CORE + "v1/ngsi-ld-core-context") + r"(?:-v\d+(?:\.\d+)*)?\.jsonld"
+)
 GEOJSON: Final = "https://purl.org/geojson/vocab#"
 _DUBLIN_CORE: Final = "http://purl.org/dc/terms/"
 
@@ -112,3 +116,8 @@ NOT_ATTRIBUTES: Final = frozenset(
     }
 )
 """Names that the standard keeps for itself; an attribute cannot be called so (4.5.1)."""
+
+
+def is_core_address(address: str) -> bool:
+    """Whether a version of the core @context is published there; all are read as this one."""
+    return _CORE_ADDRESS.fullmatch(address) is not None

@@ -78,7 +78,7 @@ _FAMILIES: Final[dict[str, tuple[int, str]]] = {
 }
 
 _encode: Final = msgspec.json.Encoder().encode
-_HEADERS: Final = ((b"content-type", b"application/problem+json"),)
+_HEADERS: Final = ((b"content-type", b"application/json"),)
 
 
 def problem_kind(error: LingjingError) -> tuple[int, str]:

@@ -47,6 +47,12 @@ def test_no_version_of_the_core_is_asked_for(version: str) -> None:
     assert terms_of([address]).terms == terms_of([]).terms
 
 
+def test_an_address_that_only_looks_like_the_core_is_asked_for() -> None:
+    address = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-non-existing.jsonld"
+    terms = terms_of(address, {address: {"@context": {"a": "urn:a"}}})
+    assert terms.expand("a") == "urn:a"
+
+
 def test_words_of_the_core_can_be_used_in_definitions_once_it_was_named() -> None:
     terms = terms_of([CORE_ADDRESS, {"reading": "ngsi-ld:reading", "own": {"@type": "@id"}}])
     assert terms.expand("reading") == CORE + "reading"

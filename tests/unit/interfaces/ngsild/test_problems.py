@@ -45,7 +45,7 @@ def test_each_fault_has_its_status_and_type(error: LingjingError, status: int, k
     body = json.loads(answer.body)
     assert answer.status == body["status"] == status
     assert body["type"] == ERRORS + kind
-    assert (b"content-type", b"application/problem+json") in answer.headers
+    assert (b"content-type", b"application/json") in answer.headers
 
 
 def test_a_fault_tells_what_and_where_and_what_to_do_in_both_languages() -> None:
