@@ -83,6 +83,11 @@ def write_evolution(
     return written
 
 
+def no_pairs(kind: str) -> dict[str, Any]:
+    """The simplified form of an attribute of a kind that has no value in the window."""
+    return {"type": kind, _LISTS[kind]: []}
+
+
 def write_aggregates(
     head: Mapping[str, Any],
     aggregates: Mapping[str, Mapping[str, tuple[str, Aggregate]]],

@@ -11,6 +11,7 @@ from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.interfaces.ngsild.writing import Projection, Representation
 from lingjing.interfaces.ngsild.writing_temporal import (
     instance_id,
+    no_pairs,
     sequence_of,
     write_aggregates,
     write_evolution,
@@ -158,3 +159,7 @@ def test_identifiers_of_instances_lead_back_to_rows() -> None:
         "urn:ngsi-ld:Instance:٣",
     ):
         assert sequence_of(text) is None
+
+
+def test_an_attribute_without_values_keeps_its_list_of_pairs() -> None:
+    assert no_pairs("Relationship") == {"type": "Relationship", "objects": []}
