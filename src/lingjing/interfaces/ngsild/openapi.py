@@ -17,7 +17,7 @@ from lingjing.interfaces.ngsild.service import Service
 Schema = dict[str, Any]
 
 STANDARD: Final = "ETSI GS CIM 009 v1.9.1"
-PROBLEM: Final = "application/problem+json"
+PROBLEM: Final = "application/json"
 
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 _FLAG: Final[Schema] = {"type": "string", "enum": ["true", "false"]}
