@@ -198,7 +198,7 @@ class Clerk:
             # One listener's fault must not keep the others from hearing, nor stop the clerk.
             try:
                 listener(commits)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.exception("A listener of the twin failed")
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -460,17 +460,22 @@ def accounted(before: Document | None, after: Document | None, changes: Sequence
     if after is None:
         return True
     told = {change.attribute for change in changes if change.current}
-    old: dict[str, Any] = {} if before is None else before["attributes"]
     new: dict[str, Any] = after["attributes"]
+    if before is None:
+        return None in told and all(name in told for name in new)
+    old: dict[str, Any] = before["attributes"]
+    same = 0
     for name, instances in new.items():
-        if old.get(name) is not instances and name not in told:
+        held = old.get(name)
+        if held is not None:
+            same += 1
+        if held is not instances and name not in told:
             return False
-    if len(old) != len(new) or not old.keys() <= new.keys():
-        for name in old:
-            if name not in new and name not in told:
-                return False
+    if same != len(old) and any(name not in new and name not in told for name in old):
+        return False
     if None in told:
         return True
-    if before is None:
-        return False
-    return all(before.get(name) == after.get(name) for name in ("type", "scope", "expiresAt"))
+    return all(before.get(name) == after.get(name) for name in _HEAD)
+
+
+_HEAD: Final = ("type", "scope", "expiresAt")

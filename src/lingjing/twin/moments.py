@@ -7,6 +7,7 @@ exactly from its template and numbers is kept whole.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final, NamedTuple
 
 from lingjing.twin.documents import Instance, decode, encode, instant_text, micros, plain_number
@@ -44,44 +45,57 @@ def shorten(instance: Instance, recorded_us: int) -> Short:
         ValueError: `observedAt` is no instant.
     """
     observed = instance.get("observedAt")
-    observed_us = None if observed is None else micros(observed)
+    observed_us, style = (None, "-") if observed is None else _observed(observed)
     created = instance.get("createdAt")
     created_us = recorded_us if created is None else micros(created)
     number = plain_number(instance)
     template = None
-    if number is not None:
-        template = _template(instance, observed, observed_us, recorded_us)
+    if number is not None and created is not None and style:
+        template = _template(instance, style, recorded_us, created_us)
     body = encode(instance) if template is None else None
     return Short(template, number, observed_us, created_us, body)
 
 
-def _template(
-    instance: Instance, observed: str | None, observed_us: int | None, recorded_us: int
-) -> bytes | None:
+@functools.lru_cache(maxsize=16_384)
+def _observed(text: str) -> tuple[int, str]:
+    """The instant of a text [µs], and how it is written; empty where not in one of our ways."""
+    observed_us = micros(text)
+    style = _STYLES.get(len(text), "")
+    return observed_us, style if style and _styled(observed_us, style) == text else ""
+
+
+_VARYING: Final = frozenset({"type", "value", "observedAt", "createdAt", "modifiedAt"})
+
+
+def _template(instance: Instance, style: str, recorded_us: int, created_us: int) -> bytes | None:
     value = instance["value"]
     if isinstance(value, int) and abs(value) > _LARGEST_WHOLE:
         return None
-    recorded = instant_text(recorded_us)
-    created = instance.get("createdAt")
-    if instance.get("modifiedAt") != recorded or created is None:
+    recorded, created = instant_text(recorded_us), instance["createdAt"]
+    if instance.get("modifiedAt") != recorded:
         return None
-    if created != recorded and instant_text(micros(created)) != created:
+    if created != recorded and instant_text(created_us) != created:
         return None
-    style = "-"
-    if observed is not None and observed_us is not None:
-        style = _STYLES.get(len(observed), "")
-        if not style or _styled(observed_us, style) != observed:
-            return None
-    made = {
-        name: item
-        for name, item in instance.items()
-        if name not in ("value", "observedAt", "createdAt", "modifiedAt")
-    }
+    style += "i" if isinstance(value, int) else "f"
+    unit = instance.get("unitCode")
+    if len(instance) == 5 + (unit is not None) - (style[0] == "-") and isinstance(unit, str | None):
+        # By far the commonest: nothing but the value, its times and perhaps a unit.
+        return _plain_template(unit, style)
+    made = {name: item for name, item in instance.items() if name not in _VARYING}
+    made["type"] = "Property"
     if "attributes" in made:
         made["attributes"] = _folded(made["attributes"], recorded, created)
-    made["~"] = style + ("i" if isinstance(value, int) else "f")
+    made["~"] = style
     text = encode(made)
     return text if len(text) <= _MOST_TEMPLATE else None
+
+
+@functools.lru_cache(maxsize=4_096)
+def _plain_template(unit: str | None, style: str) -> bytes:
+    made = {"type": "Property", "~": style}
+    if unit is not None:
+        made["unitCode"] = unit
+    return encode(made)
 
 
 def _styled(observed_us: int, style: str) -> str:

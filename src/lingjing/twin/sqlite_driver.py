@@ -337,7 +337,12 @@ class SqliteDriver:
         return sights
 
     def _lay(self, state: State, document: Document, mark: Mark | None, work: _Work) -> Sight:
-        shape = self.interned.made_shape(self.connection, document_shape(document))
+        moved, reshaped = True, True
+        if mark is not None and not mark.packed and state.before.document is not None:
+            moved, reshaped = compared(state.before.document, document)
+        shape = mark.shape if mark is not None and not reshaped else None
+        if shape is None:
+            shape = self.interned.made_shape(self.connection, document_shape(document))
         body = encode(document)
         times = state.revision, state.recorded_us
         created_us = state.recorded_us
@@ -361,7 +366,7 @@ class SqliteDriver:
                 work.reshapes.append((*times, shape, district, kind, body, state.untold, key))
         if district is not None and state.branch.parent is None:
             work.districts[district] = max(work.districts.get(district, 0), state.revision)
-        if mark is None or _moved(state.before.document, document):
+        if moved:
             self._place(key, document, work, fresh=mark is None)
         new = Mark(key, shape, state.revision, state.recorded_us, state.untold, False, created_us)  # noqa: FBT003
         return Sight(document, state.revision, known=True, mark=new)
@@ -471,19 +476,26 @@ class _Work:
         self.districts: dict[int, int] = {}
 
 
-def _moved(before: Document | None, after: Document) -> bool:
-    """Whether any GeoProperty differs; documents share what did not change."""
-    old: dict[str, dict[str, Instance]] = {} if before is None else before["attributes"]
+def compared(before: Document, after: Document) -> tuple[bool, bool]:
+    """Whether any GeoProperty differs, and whether the shape may; documents share what stayed."""
+    old: dict[str, dict[str, Instance]] = before["attributes"]
     new: dict[str, dict[str, Instance]] = after["attributes"]
+    moved = False
+    reshaped = len(old) != len(new) or before["type"] != after["type"]
     for name, datasets in new.items():
-        if old.get(name) is not datasets and _has_place(datasets, old.get(name, {})):
-            return True
-    return any(name not in new and _has_place(datasets, {}) for name, datasets in old.items())
-
-
-def _has_place(datasets: dict[str, Instance], others: dict[str, Instance]) -> bool:
-    held = (*datasets.values(), *others.values())
-    return any(item["type"] == "GeoProperty" for item in held)
+        others = old.get(name)
+        if others is datasets:
+            continue
+        kinds = [item["type"] for item in datasets.values()]
+        earlier = [] if others is None else [item["type"] for item in others.values()]
+        moved = moved or "GeoProperty" in kinds or "GeoProperty" in earlier
+        reshaped = reshaped or kinds != earlier
+    if reshaped:
+        gone = (held for name, held in old.items() if name not in new)
+        moved = moved or any(
+            item["type"] == "GeoProperty" for held in gone for item in held.values()
+        )
+    return moved, reshaped
 
 
 def _around(held: Sequence[Box]) -> Box:

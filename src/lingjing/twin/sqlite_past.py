@@ -134,38 +134,41 @@ class HistoryWriter:
         """Write rows."""
         made: list[tuple[Any, ...]] = []
         new: list[tuple[Any, ...]] = []
-        key = self._interned.made_key
-        template = self._interned.made_template
+        keys: dict[str | None, int] = {None: ENTITY_ITSELF, "": 0}
+        subjects_now = self._subjects
         for row in rows:
             change = row.change
-            subject = self._subject((row.branch.key, row.id), row.types, row.sequence, new)
-            attribute = (
-                ENTITY_ITSELF
-                if change.attribute is None
-                else key(self._connection, change.attribute)
-            )
-            dataset = key(self._connection, change.dataset) if change.dataset else 0
+            owner = (row.branch.key, row.id)
+            held = subjects_now.get(owner)
+            if held is not None and held[1] == row.types:
+                subject = held[0]
+            else:
+                subject = self._subject(owner, row.types, row.sequence, new)
+                subjects_now = self._subjects
+            attribute = keys.get(change.attribute)
+            if attribute is None:
+                attribute = keys[change.attribute] = self._interned.made_key(
+                    self._connection, change.attribute or ""
+                )
+            dataset = keys.get(change.dataset)
+            if dataset is None:
+                dataset = keys[change.dataset] = self._interned.made_key(
+                    self._connection, change.dataset
+                )
             marks = _MARKS[change.operation] + (0 if change.current else LATE)
-            place = (subject, attribute, dataset)
             instance = change.instance
+            observed_us = None
             if instance is None:
                 head = None if row.head is None else encode(row.head)
-                made.append(
-                    (*place, row.sequence, marks, None, row.recorded_us, None, None, None, head)
-                )
-                self._count(place, None)
-                continue
-            short = shorten(instance, row.recorded_us)
-            kept = None
-            if short.template is not None:
-                kept = template(self._connection, short.template)
-            made.append(
-                (
-                    *place, row.sequence, marks, short.observed_us, row.recorded_us,
-                    short.created_us, kept, short.number, short.body,
-                )
-            )  # fmt: skip
-            self._count(place, short.observed_us)
+                content = (None, row.recorded_us, None, None, None, head)
+            else:
+                text, number, observed_us, created_us, body = shorten(instance, row.recorded_us)
+                template = None
+                if text is not None:
+                    template = self._interned.made_template(self._connection, text)
+                content = (observed_us, row.recorded_us, created_us, template, number, body)
+            made.append((subject, attribute, dataset, row.sequence, marks, *content))
+            self._count((subject, attribute, dataset), observed_us)
         self._flush_subjects(new)
         self._connection.executemany(_INSERT, made)
 
