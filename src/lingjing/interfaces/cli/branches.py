@@ -80,7 +80,7 @@ def list_(tenant: str, data: Path, store: str | None, as_json: bool) -> None:
             item.name,
             names.get(item.parent or 0, "—"),
             changed.get(item.key, "—"),
-            instant_text(item.created_us)[:19] + "Z",
+            instant_text(item.created_us)[:19] + "Z" if item.created_us else "—",
             item.note or "—",
         ]
         for item in found
