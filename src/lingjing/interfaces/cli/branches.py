@@ -65,6 +65,7 @@ def create(
 def list_(tenant: str, data: Path, store: str | None, as_json: bool) -> None:
     """All branches of a tenant, with how many entities each has changed."""
     with open_ledger(data, store, read_only=True) as ledger:
+        ledger.branch(tenant)  # an unknown tenant is said to be unknown, not empty
         found = ledger.branches(tenant)
         changed = {
             item.key: len(ledger.changed_ids(item)) for item in found if item.parent is not None
