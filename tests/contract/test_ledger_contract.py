@@ -274,6 +274,18 @@ def test_a_job_sees_its_own_changes_and_those_before_it(ledger: Ledger, trunk: B
     assert ledger.known_to_history(trunk, urn(1)) == (iri("Riser"),)
 
 
+def test_an_ended_entity_may_be_made_again(ledger: Ledger, trunk: Branch) -> None:
+    create(ledger, trunk, entity(1, flow=1))
+    for forget in (False, True):
+        delete(ledger, trunk, 1, forget=forget)
+        seen = do(ledger, trunk, lambda desk: (desk.document(urn(1)), desk.has_history(urn(1))))
+        assert seen == (None, not forget)
+        create(ledger, trunk, entity(1, heat=2))
+        assert read(ledger, trunk, 1) == {"heat": 2}
+        assert ledger.known_to_history(trunk, urn(1)) == (iri("Riser"),)
+        assert found(ledger, trunk, attributes=(iri("heat"),)) == ["1"]
+
+
 def test_no_increment_is_lost_between_threads(ledger: Ledger, trunk: Branch) -> None:
     create(ledger, trunk, entity(1, count=0))
 

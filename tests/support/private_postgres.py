@@ -22,7 +22,6 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
     "log_min_messages": "fatal",
-    "fsync": "on",
     "synchronous_commit": "on",
 }
 
@@ -66,16 +65,21 @@ def find_user() -> str | None:
 class PrivatePostgres:
     """One server with one database, `twin`, in which PostGIS is ready.
 
+    Args:
+        fsync: Whether it waits for the disk. What a killed server had acknowledged is kept either
+            way, since the machine lives on.
+
     Raises:
         UnavailableError: Something it needs is absent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         self._programs = find_programs()
         self._user = find_user()
         self.folder = Path(tempfile.mkdtemp(prefix="lingjing-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._count = 0
+        self._settings = {**_SETTINGS, "fsync": "on" if fsync else "off"}
         try:
             if self._user is not None:
                 shutil.chown(self.folder, self._user)
@@ -117,7 +121,9 @@ class PrivatePostgres:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = [part for item in _SETTINGS.items() for part in ("-c", "=".join(map(str, item)))]
+        options = [
+            part for item in self._settings.items() for part in ("-c", "=".join(map(str, item)))
+        ]
         self._process = subprocess.Popen(
             [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-p",
              str(_PORT), *options],

@@ -22,7 +22,8 @@ DEFAULT_SCHEMA: Final = "lingjing"
 SCHEMES: Final = ("postgresql://", "postgres://")
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MOST_READERS: Final = 16
-_PATIENCE_S: Final = 10.0
+PATIENCE_S: Final = 5.0
+"""How long reading waits for a connection [s]."""
 _CONNECT_S: Final = 5
 
 _CODES: Final[tuple[tuple[tuple[type[psycopg.Error], ...], str], ...]] = (
@@ -145,9 +146,9 @@ class Readers:
             where.conninfo,
             min_size=1,
             max_size=_MOST_READERS,
-            timeout=_PATIENCE_S,
+            timeout=PATIENCE_S,
             max_waiting=0,
-            reconnect_timeout=_PATIENCE_S,
+            reconnect_timeout=PATIENCE_S,
             kwargs={"autocommit": True, "connect_timeout": _CONNECT_S},
             configure=lambda connection: settle(connection, where),
             open=True,

@@ -27,8 +27,12 @@ from lingjing.twin.postgres_words import Branches, Level, Lexicon, read_branches
 from lingjing.twin.postgres_writing import NOWHERE, Mark, Writer
 from lingjing.vocabulary import LingjingError
 
-_MOST_ATTEMPTS: Final = 8
+MOST_ATTEMPTS: Final = 12
+"""How often a group is tried while the database is away: some seconds."""
 _MOST_TOLD: Final = 50
+_MOMENT_S: Final = 0.05
+_LONGEST_DOUBT_S: Final = 60.0
+"""How long a group waits to learn whether its commit came through before the way was lost."""
 
 _LOCK: Final = b"""
     SELECT sequence, recorded_us, writes, layout, next_entity, next_series, next_word,
@@ -111,9 +115,14 @@ class PostgresDriver:
         self._numbers.committed()
 
     def _was_committed(self) -> bool:
-        """Ask, on a new connection, what became of the transaction."""
+        """Ask, on a new connection, what became of the transaction.
+
+        Raises:
+            LingjingError: `twin.outcome-unknown`.
+        """
         self._drop_connection()
-        for attempt in range(_MOST_ATTEMPTS):
+        given_up = time.monotonic() + _LONGEST_DOUBT_S
+        while time.monotonic() < given_up:
             try:
                 row = self.connection.execute(
                     "SELECT pg_xact_status(%s::xid8)", (self._transaction,)
@@ -123,8 +132,8 @@ class PostgresDriver:
             else:
                 if row is not None and row[0] != "in progress":
                     return bool(row[0] == "committed")
-            time.sleep(0.01 * 2**attempt)
-        return False
+            time.sleep(_MOMENT_S)
+        raise LingjingError("twin.outcome-unknown", path=self._where.shown)
 
     def rollback(self) -> None:
         """Undo the open transaction, if there is one; never raises."""
@@ -139,7 +148,7 @@ class PostgresDriver:
 
     def repeatable(self, error: BaseException, attempt: int) -> bool:
         """Whether the group is to be run again: where another writer or the way was at fault."""
-        if attempt > _MOST_ATTEMPTS:
+        if attempt > MOST_ATTEMPTS:
             return False
         code = error.code if isinstance(error, LingjingError) else ""
         return code in ("twin.unreachable", "twin.busy")

@@ -128,7 +128,7 @@ def _rows(
     reader: Reader, source: Source, words: list[int] | None, span: Span
 ) -> Iterator[tuple[int, str, chunks.Row]]:
     statement = Statement()
-    if span.last is None:
+    if span.last is None and span.first is None:
         statement.add(f"SELECT s.attribute, s.dataset, {_ROW}")
         statement.add("FROM series s JOIN history h ON h.series = s.key")
         _series(statement, source, words, span)
@@ -139,8 +139,9 @@ def _rows(
         _window(statement, source.level, span)
         column = _TIMES[span.time][1]
         # A branch may hide rows: then more are read than are wanted.
-        most = span.last if not source.masks else None
-        statement.add(f"ORDER BY {column} DESC, h.sequence DESC LIMIT %s) h", most)
+        most = (span.first if span.last is None else span.last) if not source.masks else None
+        order = "" if span.last is None else "DESC"
+        statement.add(f"ORDER BY {column} {order}, h.sequence {order} LIMIT %s) h", most)
         _series(statement, source, words, span)
     rows = reader.connection.execute(statement.text(), statement.values, binary=True).fetchall()
     for attribute, dataset, *row in rows:
@@ -150,10 +151,13 @@ def _rows(
             yield attribute, dataset, packed
 
 
-def _chunks(source: Source, words: list[int] | None, span: Span) -> Statement:
+_SHUT: Final = "c.body, c.count, c.file, c.row_group, c.first_row"
+
+
+def _chunks(source: Source, words: list[int] | None, span: Span, columns: str) -> Statement:
+    """Chunks that may have rows in the window, the nearest to the wanted end first."""
     first, last = _CHUNK_TIMES[span.time]
-    statement = Statement().add("SELECT s.attribute, s.dataset,")
-    statement.add("c.body, c.count, c.file, c.row_group, c.first_row")
+    statement = Statement().add("SELECT s.attribute, s.dataset,").add(columns)
     statement.add("FROM series s JOIN history_chunk c ON c.series = s.key")
     _series(statement, source, words, span)
     statement.add(f"AND {first} IS NOT NULL")
@@ -163,28 +167,53 @@ def _chunks(source: Source, words: list[int] | None, span: Span) -> Statement:
         statement.add(f"AND {last} >= %s", span.from_us)
     if span.to_us is not None:
         statement.add(f"AND {first} < %s", span.to_us)
-    return statement.add(f"ORDER BY s.key, {last} DESC, c.key")
+    order = f"{first}" if _from_the_start(span) else f"{last} DESC"
+    return statement.add(f"ORDER BY s.key, {order}, c.key")
+
+
+def _from_the_start(span: Span) -> bool:
+    return span.first is not None and span.last is None
 
 
 def _packed(
     reader: Reader, source: Source, words: list[int] | None, span: Span
 ) -> Iterator[tuple[int, str, chunks.Columns]]:
-    """Rows in the window that lie in chunks; of the newest ones no more than are wanted."""
-    statement = _chunks(source, words, span)
-    held: dict[tuple[int, str], NDArray[np.int64]] = {}
+    """Rows in the window that lie in chunks."""
+    most = span.first if span.last is None else span.last
+    if most is not None and not source.masks:
+        yield from _nearest(reader, source, words, span, most)
+        return
+    statement = _chunks(source, words, span, _SHUT)
     for attribute, dataset, *chunk in reader.connection.execute(
         statement.text(), statement.values, binary=True
     ):
         columns = opened(*chunk)
+        kept = inside(columns, times_of(columns, span.time), source.level.limit, span)
+        yield attribute, dataset, columns.take(kept)
+
+
+def _nearest(
+    reader: Reader, source: Source, words: list[int] | None, span: Span, most: int
+) -> Iterator[tuple[int, str, chunks.Columns]]:
+    """Of each series no more chunks than are needed for so many rows at the wanted end."""
+    first, last = _CHUNK_TIMES[span.time]
+    sign = -1 if _from_the_start(span) else 1
+    statement = _chunks(source, words, span, f"c.key, {first if sign < 0 else last}")
+    best: dict[tuple[int, str], NDArray[np.int64]] = {}
+    listed = reader.connection.execute(statement.text(), statement.values).fetchall()
+    for attribute, dataset, key, end in listed:
+        held = best.get((attribute, dataset), np.zeros(0, dtype=np.int64))
+        # Nearer to the wanted end is greater.
+        if held.size >= most and sign * end < held[-most]:
+            continue
+        query = "SELECT body, count, file, row_group, first_row FROM history_chunk WHERE key = %s"
+        row = reader.connection.execute(query, (key,), binary=True).fetchone()
+        assert row is not None  # noqa: S101 the transaction sees one state
+        columns = opened(*row)
         times = times_of(columns, span.time)
-        kept = inside(columns, times, source.level.limit, span)
-        if span.last is not None and not source.masks:
-            newest = held.get((attribute, dataset))
-            enough = newest is not None and newest.size >= span.last
-            if enough and newest is not None and not (times[kept] >= newest[-span.last]).any():
-                continue
-            joined = times[kept] if newest is None else np.concatenate([newest, times[kept]])
-            held[attribute, dataset] = np.sort(joined)[-span.last :]
+        kept = np.flatnonzero(inside(columns, times, source.level.limit, span))
+        kept = kept[np.argsort(sign * times[kept], kind="stable")][-most:]
+        best[attribute, dataset] = np.sort(np.concatenate([held, sign * times[kept]]))[-most:]
         yield attribute, dataset, columns.take(kept)
 
 
@@ -328,7 +357,7 @@ def _numbers(
     # Rows of two columns without nulls are all of one size, so that they can be taken as they come.
     pairs = np.frombuffer(content[_COPY_HEADER:-_COPY_TRAILER], dtype=_PAIR)
     yield pairs["time"].astype(np.int64), pairs["number"].astype(np.float64)
-    packed = _chunks(source, known, span)
+    packed = _chunks(source, known, span, _SHUT)
     for _, _, body, *rest in reader.connection.execute(packed.text(), packed.values, binary=True):
         if span.time == "observedAt" and source.level.limit == NO_LIMIT and body is not None:
             yield chunks.decode_numbers(body, 1)

@@ -75,14 +75,14 @@ class PostgresLedger:
         with connect(self._where) as connection, translated(self._where.shown):
             self._prepare(connection)
             self._branches = read_branches(connection)
+        self._others: list[Callable[[Sequence[Commit]], None]] = []
+        self._note_listeners: list[Callable[[str, str], None]] = []
         origin = uuid.uuid4().hex
         self._closed = False
         self._readers = Readers(self._where)
         self._driver = PostgresDriver(self._where, self._lexicon, origin, self._renew)
         self._clerk = Clerk(self._driver, self._where.shown)
         self._ears = Ears(self._where, origin, self._hear)
-        self._others: list[Callable[[Sequence[Commit]], None]] = []
-        self._note_listeners: list[Callable[[str, str], None]] = []
         if not read_only and (DEFAULT_TENANT, TRUNK) not in self._branches.by_name:
             self.ensure_tenant(DEFAULT_TENANT)
 

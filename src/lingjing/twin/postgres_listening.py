@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -19,6 +20,8 @@ from lingjing.twin.postgres_connection import Address, Connection, connect
 from lingjing.twin.postgres_reading import OPERATIONS, Past, Reader, opened
 from lingjing.twin.postgres_words import ITSELF, NO_LIMIT, Branches
 from lingjing.vocabulary import LingjingError
+
+_log = logging.getLogger(__name__)
 
 _MOMENT_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 5.0
@@ -59,6 +62,8 @@ _told = msgspec.json.Decoder(Told).decode
 class Ears:
     """A thread that listens to what other processes tell.
 
+    What is told while the connection is lost is not heard.
+
     Args:
         where: The twin.
         origin: Names this process.
@@ -70,10 +75,13 @@ class Ears:
         self._where = where
         self._hear = hear
         self._closing = threading.Event()
+        self._ready = threading.Event()
         self._thread = threading.Thread(
             target=self._listen, name=f"ears of {where.shown}", daemon=True
         )
         self._thread.start()
+        # What is committed from now on is heard.
+        self._ready.wait(_LONGEST_PAUSE_S)
 
     def tell(self, connection: Connection, told: Told) -> None:
         """Tell the others, once the open transaction is committed."""
@@ -95,6 +103,7 @@ class Ears:
                     connection.execute(
                         sql.SQL("LISTEN {}").format(sql.Identifier(self._where.schema))
                     )
+                    self._ready.set()
                     # Whatever happened while nobody listened may have made or dropped branches.
                     self._heard(Told(origin="", layout=True))
                     pause = _MOMENT_S
@@ -115,12 +124,9 @@ class Ears:
         # A fault of who hears must not deafen the process.
         try:
             self._hear(told)
-        except Exception as error:  # noqa: BLE001
-            if self._closing.is_set():
-                return
-            threading.excepthook(
-                threading.ExceptHookArgs((type(error), error, error.__traceback__, self._thread))
-            )
+        except Exception:
+            if not self._closing.is_set():
+                _log.exception("What another process told could not be taken in")
 
     def commits(self, reader: Reader, branches: Branches, told: Told) -> list[Commit]:
         """The commits that were told of, put together from history."""

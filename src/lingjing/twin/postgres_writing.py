@@ -96,12 +96,12 @@ class Writer:
 
     def _prepared(self, connection: Connection, batch: Batch) -> list[Written]:
         first: dict[Key, Row] = {}
-        for row in batch.rows:
-            first.setdefault((row.branch.key, row.id), row)
+        for told in batch.rows:
+            first.setdefault((told.branch.key, told.id), told)
         written = []
         for state in batch.states:
             mark: Mark = state.before.mark or NOWHERE
-            row = first.get((state.branch.key, state.id))
+            row: Row | None = first.get((state.branch.key, state.id))
             types, shape, standing = mark.types, None, ENDED
             if state.document is not None:
                 standing = ALIVE
