@@ -124,9 +124,8 @@ class Ears:
         # A fault of who hears must not deafen the process.
         try:
             self._hear(told)
-        except Exception:
-            if not self._closing.is_set():
-                _log.exception("What another process told could not be taken in")
+        except Exception:  # noqa: BLE001
+            _log.debug("What another process told was not taken in", exc_info=True)
 
     def commits(self, reader: Reader, branches: Branches, told: Told) -> list[Commit]:
         """The commits that were told of, put together from history."""

@@ -113,19 +113,20 @@ def test_a_process_may_hear_what_others_commit(
 ) -> None:
     one, other = pair
     trunk = one.branch("")
-    create(one, trunk, entity(1, flow=observed(1, START_US)))
     heard: list[Commit] = []
     own: list[Commit] = []
     notes: list[tuple[str, str]] = []
     other.listen_to_others(heard.extend)
     other.listen_to_notes(lambda tenant, collection: notes.append((tenant, collection)))
     other.listen(own.extend)
+    create(one, trunk, entity(1, flow=observed(1, START_US)))
     update(one, trunk, 1, flow=observed(2, START_US + 1))
     do(one, trunk, lambda desk: desk.put_note("subscriptions", "s", b"x"))
     delete(one, trunk, 1)
     create(other, trunk, entity(2))
-    wait(lambda: len(heard) == 2 and notes)
-    made, gone = heard
+    wait(lambda: len(heard) == 3 and notes)
+    first, made, gone = heard
+    assert first.entries[0].before is None
     assert made.branch == trunk
     (entry,) = made.entries
     assert entry.before is not None
