@@ -155,8 +155,12 @@ def told(event: Event, kept: Mapping[str, Any], terms: Terms) -> Document:
     laid: dict[str, dict[str, Instance]] = {}
     for name, dataset in event.gone:
         held = before.get(name, {}).get(dataset)
-        if held is not None:
-            laid.setdefault(name, {})[dataset] = _deleted(held, now, terms, shows=shows_changes)
+        if held is None or (name in laid and name not in attributes and not shows_changes):
+            continue  # an attribute that is gone altogether is told once
+        gone = _deleted(held, terms, shows=shows_changes)
+        if notification.get("sysAttrs"):
+            gone["deletedAt"] = now
+        laid.setdefault(name, {})[dataset] = gone
     for name, dataset in event.changed if shows_changes else ():
         present, held = attributes.get(name, {}).get(dataset), before.get(name, {}).get(dataset)
         if present is not None and held is not None:
@@ -170,11 +174,11 @@ def told(event: Event, kept: Mapping[str, Any], terms: Terms) -> Document:
     return {**document, "attributes": attributes}
 
 
-def _deleted(held: Instance, now: str, terms: Terms, *, shows: bool) -> Instance:
+def _deleted(held: Instance, terms: Terms, *, shows: bool) -> Instance:
     """An instance that is gone: the null in the place of its value (4.5.0)."""
     kind = held["type"]
     value: Any = {"@none": NULL} if kind == "LanguageProperty" else NULL
-    gone = {"type": kind, PAYLOADS[kind]: value, "deletedAt": now}
+    gone = {"type": kind, PAYLOADS[kind]: value}
     gone |= {name: held[name] for name in ("datasetId", "createdAt", "modifiedAt") if name in held}
     return gone | _previous(held, terms) if shows else gone
 
