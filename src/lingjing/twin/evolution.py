@@ -11,12 +11,38 @@ from typing import Any, Final
 
 from lingjing.twin.changes import NULL, SCOPE, is_null
 from lingjing.twin.documents import Document, Instance, micros
-from lingjing.twin.ledger import Change, Desk, Operation
+from lingjing.twin.ledger import Branch, Change, Desk, Ledger, Operation, Span
 
 FROM_HISTORY: Final = "fromHistory"
 """Member of a document that came into being through its history, and ends with it."""
 
 Observations = Mapping[str, Sequence[Instance]]
+Standing = Mapping[tuple[str, str, int], tuple[int, Instance]]
+"""Attribute, dataset and time of observation [µs] → the row of history there, and its instance."""
+
+_FEW: Final = 16
+
+
+def standing_rows(
+    ledger: Ledger, branch: Branch, entity_id: str, observations: Observations
+) -> Standing:
+    """What history holds at exactly the times of observations that are to be added."""
+    found: dict[tuple[str, str, int], tuple[int, Instance]] = {}
+    for attribute, instances in observations.items():
+        times = sorted({micros(item["observedAt"]) for item in instances if "observedAt" in item})
+        if not times:
+            continue
+        windows = [(time, time + 1) for time in times]
+        if len(times) > _FEW:
+            windows = [(times[0], times[-1] + 1)]
+        wanted = frozenset(times)
+        for start, end in windows:
+            span = Span(attributes=(attribute,), time="observedAt", from_us=start, to_us=end)
+            for row in ledger.history(branch, entity_id, span):
+                if row.observed_us in wanted and row.instance is not None:
+                    key = (attribute, row.dataset, row.observed_us)
+                    found[key] = (row.sequence, row.instance)
+    return found
 
 
 def add_observations(
@@ -25,6 +51,7 @@ def add_observations(
     types: Sequence[str],
     observations: Observations,
     head: Mapping[str, Any] | None = None,
+    standing: Standing | None = None,
 ) -> bool:
     """Add instances to the evolution of an entity.
 
@@ -37,13 +64,15 @@ def add_observations(
         types: Types it has or is to have besides those it has (IRIs).
         observations: Attribute (IRI, or `SCOPE`) → instances of all datasets, in any order.
         head: `expiresAt` where it is given.
+        standing: See `standing_rows`: an observation of a time that history has already takes
+            the place of what is there.
 
     Returns:
         Whether the entity was not known before.
     """
     document = desk.document(entity_id)
     is_new = not desk.has_history(entity_id)
-    work = _Work(desk.now, document, is_lasting=document is not None or is_new)
+    work = _Work(desk.now, document, standing or {}, is_lasting=document is not None or is_new)
     for attribute, instances in observations.items():
         if attribute == SCOPE:
             work.add_scopes(instances)
@@ -51,22 +80,28 @@ def add_observations(
             work.add(attribute, instances)
     if document is None and not is_new:
         desk.record_history(entity_id, types, work.changes)
+        work.amend(desk, entity_id)
         return False
     first = () if document is not None else (Change("create"),)
     made = work.document(entity_id, types, head or {})
     more = () if document is None or made["type"] == document["type"] else (Change("update"),)
     changes = (*first, *more, *work.changes)
-    if changes:
+    if changes or work.attributes != (document or {}).get("attributes"):
         desk.put(made, changes)
+    work.amend(desk, entity_id)
     return is_new
 
 
 class _Work:
     """Sorts instances into the present and the past."""
 
-    def __init__(self, now: str, document: Document | None, *, is_lasting: bool) -> None:
+    def __init__(
+        self, now: str, document: Document | None, standing: Standing, *, is_lasting: bool
+    ) -> None:
         self.now = now
         self.held = document
+        self.standing = standing
+        self.amended: list[tuple[int, Instance]] = []
         self.is_lasting = is_lasting
         self.attributes: dict[str, dict[str, Instance]] = (
             {} if document is None else dict(document["attributes"])
@@ -80,7 +115,32 @@ class _Work:
         for instance in instances:
             by_dataset.setdefault(instance.get("datasetId", ""), []).append(instance)
         for dataset, found in by_dataset.items():
-            self._add_dataset(attribute, dataset, sorted(found, key=_observed))
+            new = [one for one in found if not self._is_standing(attribute, dataset, one)]
+            if new:
+                self._add_dataset(attribute, dataset, sorted(new, key=_observed))
+
+    def _is_standing(self, attribute: str, dataset: str, instance: Instance) -> bool:
+        """Whether history has an instance of this time, which this one then replaces."""
+        at = instance.get("observedAt")
+        row = None if at is None else self.standing.get((attribute, dataset, micros(at)))
+        if row is None or at is None:
+            return False
+        sequence, before = row
+        created = before.get("createdAt", self.now)
+        after = {**instance, "createdAt": created, "modifiedAt": self.now}
+        if {**before, "modifiedAt": self.now} == after:
+            return True
+        self.amended.append((sequence, after))
+        present = self.attributes.get(attribute, {})
+        held = present.get(dataset)
+        if held is not None and "observedAt" in held and micros(held["observedAt"]) == micros(at):
+            self.attributes[attribute] = {**present, dataset: after}
+        return True
+
+    def amend(self, desk: Desk, entity_id: str) -> None:
+        """Replace in history what was sent anew."""
+        for sequence, instance in self.amended:
+            desk.amend_history(entity_id, sequence, instance)
 
     def _add_dataset(self, attribute: str, dataset: str, ordered: list[Instance]) -> None:
         standing = self.attributes.get(attribute, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from lingjing.interfaces.ngsild.terms import is_iri
@@ -127,11 +127,11 @@ class Asked:
         """The values of `options`.
 
         Raises:
-            LingjingError: `query.bad-parameter`: one of them means nothing here.
+            LingjingError: `query.bad-option`: one of them means nothing here.
         """
         found = frozenset(self.names("options"))
         for option in found - allowed:
-            raise bad("options", option, " | ".join(sorted(allowed)))
+            raise bad_option("options", option, allowed)
         return found
 
 
@@ -143,6 +143,17 @@ def bad(name: str, value: Any, expected: str) -> LingjingError:
         name=name,
         value=str(value)[:120],
         expected=expected,
+    )
+
+
+def bad_option(name: str, value: str, known: Iterable[str]) -> LingjingError:
+    """The error for a form of answer that there is not."""
+    return LingjingError(
+        "query.bad-option",
+        Place(field=name),
+        name=name,
+        value=value[:120],
+        known=", ".join(sorted(known)),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-from lingjing.interfaces.ngsild.asked import Asked, bad, conflict, missing
+from lingjing.interfaces.ngsild.asked import Asked, bad, bad_option, conflict, missing
 from lingjing.interfaces.ngsild.requests import GEO_JSON, Request
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.interfaces.ngsild.writing import (
@@ -143,7 +143,7 @@ def _form(asked: Asked, options: frozenset[str]) -> Form:
             return FORMATS[named]
         if named in ("temporalValues", "aggregatedValues"):
             return "normalized"
-        raise bad("format", named, " | ".join(sorted(FORMATS)))
+        raise bad_option("format", named, FORMATS)
     chosen = {FORMATS[option] for option in options if option in FORMATS}
     # where several are given the plainest wins, as it did before `format` came
     for form in ("simplified", "concise"):

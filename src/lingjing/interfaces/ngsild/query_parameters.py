@@ -223,6 +223,7 @@ def _flat(body: Mapping[str, Any]) -> dict[str, Any]:
                 )
             },
         ),
+        ("aggrParams", {name: name for name in ("aggrMethods", "aggrPeriodDuration")}),
     ):  # fmt: skip
         inner = flat.pop(outer, None)
         if inner is None:

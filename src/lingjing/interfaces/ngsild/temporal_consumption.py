@@ -37,10 +37,14 @@ from lingjing.interfaces.ngsild.temporal_parameters import (
 from lingjing.interfaces.ngsild.temporal_provision import no_evolution
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.interfaces.ngsild.writing import HEAD, Representation
-from lingjing.interfaces.ngsild.writing_temporal import write_aggregates, write_evolution
+from lingjing.interfaces.ngsild.writing_temporal import (
+    no_pairs,
+    write_aggregates,
+    write_evolution,
+)
 from lingjing.twin.changes import SCOPE
 from lingjing.twin.documents import instant_text
-from lingjing.twin.ledger import Branch, Ledger, Span
+from lingjing.twin.ledger import Branch, Ledger, Selection, Span
 from lingjing.vocabulary import LingjingError
 
 Written = dict[str, Any]
@@ -157,7 +161,7 @@ def matching_ids(
     if within is not None and not selection.ids:
         selection = msgspec.structs.replace(selection, ids=within.ids)
     span = msgspec.structs.replace(times.span(_spanned(query)), last=None)
-    ids = ledger.history_ids(branch, selection, span)
+    ids = _ids_in(ledger, branch, selection, span, query.presentation.representation.datasets)
     if within is not None:
         kept = frozenset(within.ids)
         ids = [one for one in ids if one in kept]
@@ -169,6 +173,23 @@ def matching_ids(
     if query.ordering is not None and query.ordering.terms[0].descending:
         ids.reverse()
     return ids
+
+
+def _ids_in(
+    ledger: Ledger,
+    branch: Branch,
+    selection: Selection,
+    span: Span,
+    datasets: frozenset[str] | None,
+) -> list[str]:
+    """Ids of entities with rows in a span, of these datasets where they are named."""
+    if datasets is None:
+        return ledger.history_ids(branch, selection, span)
+    found: set[str] = set()
+    for dataset in datasets:
+        inside = msgspec.structs.replace(span, dataset=dataset)
+        found.update(ledger.history_ids(branch, selection, inside))
+    return sorted(found)
 
 
 def _spanned(query: EntityQuery) -> tuple[str, ...]:
@@ -331,10 +352,11 @@ class _Work:
             time=self.query.time_property,
             kind_of=kind_teller(self.ledger, self.branch, evolution.id),
         )
-        if not is_simple:
-            for name, points in evolution.points.items():
-                if not points and self._is_shown(name):
-                    written[self.terms.compact(name)] = []
+        for name, points in evolution.points.items():
+            if not points and self._is_shown(name):
+                written[self.terms.compact(name)] = (
+                    no_pairs(evolution.kinds[name]) if is_simple else []
+                )
         if evolution.deleted_us is not None and self.form.has_times:
             written["deletedAt"] = instant_text(evolution.deleted_us)
         return written

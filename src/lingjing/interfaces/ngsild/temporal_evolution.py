@@ -9,7 +9,7 @@ import msgspec
 
 from lingjing.interfaces.ngsild.temporal_parameters import TemporalQuery
 from lingjing.twin.changes import SCOPE
-from lingjing.twin.documents import Document, micros
+from lingjing.twin.documents import Document, instant_text, micros
 from lingjing.twin.ledger import Branch, Ledger, Moment, Span
 from lingjing.twin.query.scopes import ScopeTest
 
@@ -34,6 +34,7 @@ class Evolution(msgspec.Struct, frozen=True, kw_only=True):
         types: That it has or last had (IRIs).
         document: As it stands; None where it exists no more.
         points: By attribute (IRI), in order of time; an attribute may have none left.
+        kinds: By attribute, the kind of its instances where a page holds none of them.
         deleted_us: When the entity ended, where it did and that is in the part [µs].
     """
 
@@ -41,6 +42,7 @@ class Evolution(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...]
     document: Document | None
     points: dict[str, tuple[Point, ...]]
+    kinds: dict[str, str] = {}
     deleted_us: int | None = None
 
     @property
@@ -133,7 +135,8 @@ def _without_scope(moment: Moment) -> Moment:
     """A scope that ended is told as no scopes."""
     if moment.operation != "delete":
         return moment
-    return msgspec.structs.replace(moment, instance={"type": "Property", "value": []})
+    gone = {"type": "Property", "value": [], "deletedAt": instant_text(moment.recorded_us)}
+    return msgspec.structs.replace(moment, instance=gone)
 
 
 def _order(point: Point) -> tuple[int, int]:
@@ -206,6 +209,11 @@ def _scopes_of(point: Point) -> list[str]:
     if isinstance(value, str):
         return [value]
     return value if isinstance(value, list) else []
+
+
+def _kind(points: Sequence[Point]) -> str:
+    instance = points[0].moment.instance if points else None
+    return "Property" if instance is None else str(instance["type"])
 
 
 class Page(msgspec.Struct, frozen=True):

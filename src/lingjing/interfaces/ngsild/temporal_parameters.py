@@ -6,7 +6,7 @@ from typing import Final, Literal, cast, get_args
 
 import msgspec
 
-from lingjing.interfaces.ngsild.asked import Asked, bad, conflict, missing
+from lingjing.interfaces.ngsild.asked import Asked, bad, bad_option, conflict, missing
 from lingjing.interfaces.ngsild.durations import Duration, parse_duration
 from lingjing.interfaces.ngsild.presentation import PRESENTATION_PARAMETERS
 from lingjing.interfaces.ngsild.query_parameters import SELECTING_PARAMETERS
@@ -66,8 +66,10 @@ class TemporalQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing at all is said about time: then instances without that time count."""
-        return self.relation is None and self.last is None and not self.is_property_given
+        """Whether nothing is said about time: then instances without that time count too."""
+        if self.form == "aggregatedValues" or self.is_property_given:
+            return False
+        return self.relation is None and self.last is None
 
     def span(self, attributes: tuple[str, ...] = ()) -> Span:
         """The span of history for a ledger."""
@@ -151,7 +153,7 @@ def _form(asked: Asked) -> Form:
     named = asked.text("format")
     if named:
         if named not in FORMS:
-            raise bad("format", named, " | ".join(FORMS))
+            raise bad_option("format", named, FORMS)
         return cast("Form", named)
     options = asked.names("options")
     chosen: list[Form] = [form for form in FORMS if form in options]

@@ -26,7 +26,12 @@ from lingjing.interfaces.ngsild.service import Service
 from lingjing.interfaces.ngsild.writing_temporal import sequence_of
 from lingjing.twin.changes import SCOPE, partial_instance
 from lingjing.twin.documents import Instance
-from lingjing.twin.evolution import FROM_HISTORY, add_observations
+from lingjing.twin.evolution import (
+    FROM_HISTORY,
+    Standing,
+    add_observations,
+    standing_rows,
+)
 from lingjing.twin.ledger import Branch, Desk, Job, Ledger, Moment, Span
 from lingjing.vocabulary import LingjingError
 
@@ -44,9 +49,10 @@ async def upsert_evolution(service: Service, request: Request) -> Answer:
     elif sent.scope:
         observations[SCOPE] = [{"type": "Property", "value": sent.scope}]
     head = {"expiresAt": sent.expires_at} if sent.expires_at else {}
+    standing = await _standing(service, request, sent.id, observations)
 
     def upsert(desk: Desk) -> bool:
-        return add_observations(desk, sent.id, sent.type, observations, head)
+        return add_observations(desk, sent.id, sent.type, observations, head, standing)
 
     is_new = await service.write(Job(request.branch, (sent.id,), upsert))
     if is_new:
@@ -63,16 +69,28 @@ async def add_attributes(service: Service, request: Request) -> Answer:
     if scopes:
         observations[SCOPE] = scopes
     types = await _known(service, request, entity_id)
+    standing = await _standing(service, request, entity_id, observations)
 
     def add(desk: Desk) -> None:
         if not desk.has_history(entity_id):
             raise no_evolution(entity_id)
         document = desk.document(entity_id)
         held = types if document is None else document["type"]
-        add_observations(desk, entity_id, held, observations)
+        add_observations(desk, entity_id, held, observations, standing=standing)
 
     await service.write(Job(request.branch, (entity_id,), add))
     return done()
+
+
+async def _standing(
+    service: Service, request: Request, entity_id: str, observations: Instances
+) -> Standing:
+    """Rows of history at the times of what was sent; nothing for an entity that is not known."""
+    if await service.read(service.ledger.known_to_history, request.branch, entity_id) is None:
+        return {}
+    return await service.read_long(
+        standing_rows, service.ledger, request.branch, entity_id, observations
+    )
 
 
 def _scopes_apart(body: Any) -> tuple[Any, list[Instance]]:
@@ -104,6 +122,7 @@ async def delete_evolution(service: Service, request: Request) -> Answer:
 
     An entity that came into being through its history ends with it.
     """
+    _need_segment(request, "id")
     entity_id = entity_id_of(request)
     await _known(service, request, entity_id)
 
@@ -139,6 +158,7 @@ async def delete_attribute(service: Service, request: Request) -> Answer:
 
 async def update_instance(service: Service, request: Request) -> Answer:
     """Some members of one instance in the past replaced (5.6.14)."""
+    _need_segment(request, "attribute")
     entity_id = entity_id_of(request)
     terms = await request.terms()
     attribute = attribute_of(request, terms)
@@ -185,6 +205,18 @@ async def delete_instance(service: Service, request: Request) -> Answer:
 
     await service.write(Job(request.branch, (entity_id,), remove))
     return done()
+
+
+def _need_segment(request: Request, name: str) -> None:
+    """Refuse an address with an empty segment: it names a collection, which has no such method.
+
+    Raises:
+        LingjingError: `ngsild.method-not-allowed`.
+    """
+    if not request.parts[name]:
+        raise LingjingError(
+            "ngsild.method-not-allowed", method=request.method, path=request.path[:200]
+        )
 
 
 def _sequence(request: Request) -> int:
