@@ -1,0 +1,1 @@
+"""Faults survived, at length: `python -m benchmarks.soak`, or `make soak`."""
