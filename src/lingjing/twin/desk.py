@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -230,6 +230,7 @@ class WorkDesk:
         self._rows: list[Row] = []
         self._notes: dict[tuple[str, str, str], bytes | None] = {}
         self._before: dict[str, Document | None] = {}
+        self._after: dict[str, Document | None] = {}
         self._changes: dict[str, list[Change]] = {}
         self._saved = False
 
@@ -294,7 +295,7 @@ class WorkDesk:
         )
         self._before.setdefault(entity_id, before)
         self._changes.setdefault(entity_id, []).extend(changes)
-        self._documents[entity_id] = after
+        self._documents[entity_id] = self._after[entity_id] = after
         self._known.add(entity_id)
 
     def _note_changes(
@@ -434,7 +435,7 @@ class WorkDesk:
                 Entry(
                     entity_id,
                     before,
-                    group.sight(self.branch, entity_id).document,
+                    self._after.get(entity_id, before),
                     tuple(self._changes[entity_id]),
                 )
                 for entity_id, before in self._before.items()
@@ -475,7 +476,8 @@ def accounted(before: Document | None, after: Document | None, changes: Sequence
         return False
     if None in told:
         return True
-    return all(before.get(name) == after.get(name) for name in _HEAD)
-
-
-_HEAD: Final = ("type", "scope", "expiresAt")
+    return bool(
+        before["type"] == after["type"]
+        and before.get("scope") == after.get("scope")
+        and before.get("expiresAt") == after.get("expiresAt")
+    )

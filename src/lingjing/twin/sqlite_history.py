@@ -24,7 +24,6 @@ ENTITY_ITSELF: Final = 0
 """Key in place of an attribute's, of rows about the entity as a whole."""
 
 _ROW: Final = "sequence, marks, observed_us, recorded_us, created_us, template, number, body"
-_COLUMN: Final = Columns._fields
 SEALED_COLUMNS: Final = (
     "(SELECT path FROM sealed_file WHERE sealed_file.key = sealed.file),"
     " row_group, first_row, count"
@@ -93,6 +92,11 @@ class History:
         held = {names: _windowed(chunks.joined(parts), span) for names, parts in gathered.items()}
         if span.last is not None:
             held = _newest(held, span)
+        elif span.first is not None:
+            held = {
+                names: columns.take(np.arange(min(span.first, len(columns))))
+                for names, columns in held.items()
+            }
         found: list[Moment] = []
         for names in sorted(held):
             found += self._moments_of(names, held[names])
@@ -213,45 +217,81 @@ class History:
 
     def _parts(self, series: Series, span: Span) -> Iterator[Columns]:
         """All parts that may hold rows of the span; newest first where only the last count."""
-        yield _limited(self.rows(series), series.limit)
         conditions, values = _overlapping(span)
-        if span.last is None:
-            yield from self._chunks(series, conditions, values)
-            for sealed in self._sealed(series, conditions, values):
-                yield _limited(self._files.read(sealed), series.limit)
+        if span.last is not None:
+            yield from self._newest_parts(series, span, conditions, values)
             return
-        yield from self._newest_parts(series, span, conditions, values)
+        if span.first is not None and span.time == "observedAt":
+            yield from self._oldest_parts(series, span, conditions, values)
+            return
+        yield _limited(self.rows(series), series.limit)
+        yield from self._chunks(series, conditions, values)
+        for sealed in self._sealed(series, conditions, values):
+            yield _limited(self._files.read(sealed), series.limit)
+
+    def _oldest_parts(
+        self, series: Series, span: Span, conditions: str, values: Sequence[int]
+    ) -> Iterator[Columns]:
+        """Parts from the oldest on, until later ones cannot hold any of the first rows."""
+        assert span.first is not None  # noqa: S101
+        first = _windowed(_limited(self.rows(series), series.limit), span)
+        yield first
+        times = [first.observed_us[: span.first]]
+        held: list[tuple[int, str, int]] = []
+        for table in ("chunk", "sealed"):
+            rows = self._connection.execute(
+                f"SELECT first_observed_us, '{table}', key FROM {table} WHERE subject = ?"  # noqa: S608
+                f" AND attribute = ? AND dataset = ? AND first_sequence <= ?{conditions}",
+                (*series, *values),
+            )
+            held += rows.fetchall()
+        for first_us, table, key in sorted(held):
+            oldest = np.sort(np.concatenate(times))
+            if len(oldest) >= span.first and (span.first == 0 or oldest[span.first - 1] < first_us):
+                return
+            part = _windowed(_limited(self.part(table, key), series.limit), span)
+            times.append(part.observed_us[: span.first])
+            yield part
 
     def _newest_parts(
         self, series: Series, span: Span, conditions: str, values: Sequence[int]
     ) -> Iterator[Columns]:
         """Chunks from the newest on, until older ones cannot hold any of the last rows."""
         assert span.last is not None  # noqa: S101
-        place = _TIMES[span.time]
-        times = [getattr(_windowed(self.rows(series), span), _COLUMN[place])]
+        name = Columns._fields[_TIMES[span.time]]
+        first = _trimmed(_limited(self.rows(series), series.limit), span)
+        yield first
+        times = [getattr(first, name)]
         column = "last_observed_us" if span.time == "observedAt" else "last_recorded_us"
-        query = (
-            f"SELECT {{}}, {column} FROM {{}} WHERE subject = ? AND attribute = ? AND dataset = ?"  # noqa: S608
-            f" AND first_sequence <= ?{conditions}"
-        )
-        held: list[tuple[int, Any]] = []
-        for columns, table in (("body", "chunk"), (SEALED_COLUMNS, "sealed")):
-            rows = self._connection.execute(query.format(columns, table), (*series, *values))
-            held += [(row[-1], row[:-1]) for row in rows]
-        held.sort(key=lambda item: item[0], reverse=True)
-        for last_us, content in held:
+        held: list[tuple[int, str, int]] = []
+        for table in ("chunk", "sealed"):
+            rows = self._connection.execute(
+                f"SELECT {column}, '{table}', key FROM {table} WHERE subject = ?"  # noqa: S608
+                f" AND attribute = ? AND dataset = ? AND first_sequence <= ?{conditions}",
+                (*series, *values),
+            )
+            held += rows.fetchall()
+        held.sort(reverse=True)
+        for last_us, table, key in held:
             newest = np.concatenate(times)
             if len(newest) >= span.last and (
                 span.last == 0 or np.sort(newest)[-span.last] > last_us
             ):
                 return
-            if len(content) == 1:
-                part = chunks.decode(content[0])
-            else:
-                part = self._files.read(Sealed(*content))
-            part = _limited(part, series.limit)
-            times.append(getattr(_windowed(part, span), _COLUMN[place]))
+            part = _trimmed(_limited(self.part(table, key), series.limit), span)
+            times.append(getattr(part, name))
             yield part
+
+    def part(self, table: str, key: int) -> Columns:
+        """The rows of a chunk, or of a stretch of a sealed file, by key."""
+        columns = "body" if table == "chunk" else SEALED_COLUMNS
+        (content,) = self._connection.execute(
+            f"SELECT {columns} FROM {table} WHERE key = ?",  # noqa: S608
+            (key,),
+        ).fetchall()
+        if table == "chunk":
+            return chunks.decode(content[0])
+        return self._files.read(Sealed(*content))
 
     def _chunks(self, series: Series, conditions: str, values: Sequence[int]) -> Iterator[Columns]:
         rows = self._connection.execute(
@@ -266,7 +306,8 @@ class History:
         self, series: Series, conditions: str = "", values: Sequence[int] = ()
     ) -> list[Sealed]:
         rows = self._connection.execute(
-            f"SELECT {SEALED_COLUMNS} FROM sealed WHERE subject = ? AND attribute = ? AND dataset = ?"  # noqa: S608
+            f"SELECT {SEALED_COLUMNS} FROM sealed"  # noqa: S608
+            " WHERE subject = ? AND attribute = ? AND dataset = ?"
             f" AND first_sequence <= ?{conditions} ORDER BY first_sequence",
             (*series, *values),
         )
@@ -392,21 +433,17 @@ class History:
 
     def _back(self, series: Series, until_us: int) -> Iterator[Columns]:
         """Older parts, newest first, until one holds a row of the present by that time."""
-        held: list[tuple[int, Any]] = []
-        for columns, table in (("body", "chunk"), (SEALED_COLUMNS, "sealed")):
+        held: list[tuple[int, str, int]] = []
+        for table in ("chunk", "sealed"):
             rows = self._connection.execute(
-                f"SELECT first_sequence, {columns} FROM {table}"  # noqa: S608
-                " WHERE subject = ? AND attribute = ? AND dataset = ? AND first_recorded_us <= ?",
+                f"SELECT first_sequence, '{table}', key FROM {table} WHERE subject = ?"  # noqa: S608
+                " AND attribute = ? AND dataset = ? AND first_recorded_us <= ?",
                 (*series[:3], until_us),
             )
-            held += [(row[0], row[1:]) for row in rows]
-        held.sort(key=lambda item: item[0], reverse=True)
-        for _, content in held:
-            part = (
-                chunks.decode(content[0])
-                if len(content) == 1
-                else self._files.read(Sealed(*content))
-            )
+            held += rows.fetchall()
+        held.sort(reverse=True)
+        for _, table, key in held:
+            part = self.part(table, key)
             yield part
             present = (part.recorded_us <= until_us) & (part.marks < chunks.LATE)
             if series.attribute != ENTITY_ITSELF and bool(present.any()):
@@ -452,6 +489,13 @@ def _windowed(columns: Columns, span: Span) -> Columns:
     places = np.flatnonzero(kept)
     order = np.argsort(times[places], kind="stable")
     return columns.take(places[order])
+
+
+def _trimmed(columns: Columns, span: Span) -> Columns:
+    """The newest rows of a part that may be wanted."""
+    kept = _windowed(columns, span)
+    first = max(0, len(kept) - (span.last or 0))
+    return kept.take(np.arange(first, len(kept))) if first else kept
 
 
 def _newest(held: dict[tuple[str, str], Columns], span: Span) -> dict[tuple[str, str], Columns]:

@@ -21,6 +21,7 @@ from lingjing.vocabulary import LingjingError
 NO_LIMIT: Final = (1 << 63) - 1
 _FEW_SHAPES: Final = 16
 _FEW_PLACES: Final = 4_000
+_FIRST_PIECE: Final = 48
 _PIECE: Final = 1_000
 
 Level = tuple[int, int]
@@ -35,7 +36,7 @@ _PAST: Final = (
     "SELECT id, from_sequence, body FROM entity_past"
     " WHERE branch = ? AND from_sequence <= ? AND to_sequence > ?"
 )
-_PAST_OF: Final = _PAST + " AND id IN (SELECT value FROM json_each(?))"
+_PAST_OF: Final = f"{_PAST} AND id IN (SELECT value FROM json_each(?))"
 
 
 def squeezed(document_json: bytes) -> bytes:
@@ -285,11 +286,33 @@ class Finder:
             near = f" AND EXISTS (SELECT 1 FROM {table} AND {box})"  # noqa: S608
             streams = self._in_order(branch, conditions + near, [*values, *around])
             return heapq.merge(*streams, key=lambda record: record.id)
-        keyed = f" AND entity.key IN ({inside})"
-        # The plus signs keep SQLite from walking the branch instead of the box.
-        return self._rows(
-            "entity", conditions + keyed, [branch, *values, *around], branch="+entity.branch"
-        )
+        # The plus sign keeps SQLite from walking the branch instead of the box.
+        found = self._connection.execute(
+            "SELECT entity.id, entity.key, entity.shape FROM entity"  # noqa: S608
+            f" WHERE +entity.branch = ? AND entity.shape IS NOT NULL{conditions}"
+            f" AND entity.key IN ({inside})",
+            (branch, *values, *around),
+        ).fetchall()
+        if self._by_shape:
+            shapes = self._shapes
+            found = [row for row in found if row[2] in shapes]
+        found.sort()
+        return self._by_key([row[1] for row in found])
+
+    def _by_key(self, keys: Sequence[int]) -> Iterator[Record]:
+        """Entities by key, in the order given; read in pieces, for the reader may soon stop."""
+        start, size = 0, _FIRST_PIECE
+        while start < len(keys):
+            piece = keys[start : start + size]
+            rows = self._connection.execute(
+                f"SELECT {COLUMNS} FROM entity"  # noqa: S608
+                " WHERE key IN (SELECT value FROM json_each(?)) ORDER BY id",
+                (msgspec.json.encode(piece).decode(),),
+            ).fetchall()
+            for record in self._interned.records_of(self._connection, rows):
+                if record is not None:
+                    yield record
+            start, size = start + size, min(2 * size, _PIECE)
 
     def _is_plain(self) -> bool:
         """Whether every candidate is wanted, so that SQLite may stop by itself."""
