@@ -17,6 +17,7 @@ from lingjing.interfaces.ngsild import (
     entity_map_routes,
     purge,
     registrations_routes,
+    snapshot_routes,
     subscriptions_routes,
     temporal_consumption,
     temporal_provision,
@@ -39,6 +40,7 @@ ROUTES: Final[tuple[Route, ...]] = with_description(
         *temporal_provision.ROUTES,
         *temporal_consumption.ROUTES,
         *entity_map_routes.ROUTES,
+        *snapshot_routes.ROUTES,
     )
 )
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from lingjing.interfaces.ngsild.snapshots import Snapshots, no_snapshot
 from lingjing.twin.ledger import TRUNK, Branch
 from lingjing.vocabulary import LingjingError
 
@@ -128,11 +129,14 @@ class Request:
         """The branch that the request is about: the snapshot in `NGSILD-Snapshot`, or the trunk.
 
         Raises:
-            LingjingError: `twin.no-tenant`, `twin.no-branch`.
+            LingjingError: `twin.no-tenant`, `twin.no-branch`, `ngsild.no-snapshot`.
         """
         if self._branch is None:
             name = self.headers.get("ngsild-snapshot") or TRUNK
-            self._branch = self.service.ledger.branch(self.tenant, name)
+            ledger = self.service.ledger
+            if name != TRUNK and Snapshots(ledger).is_closed(self.tenant, name):
+                raise no_snapshot(name)
+            self._branch = ledger.branch(self.tenant, name)
         return self._branch
 
     @property

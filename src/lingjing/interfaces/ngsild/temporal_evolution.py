@@ -263,9 +263,8 @@ def cut(evolutions: Sequence[Evolution], query: TemporalQuery, most: int) -> Pag
     kept = tuple(
         msgspec.structs.replace(
             evolution,
-            points={
-                name: tuple(filter(stays, points)) for name, points in evolution.points.items()
-            },
+            points={name: tuple(filter(stays, found)) for name, found in evolution.points.items()},
+            kinds={name: _kind(found) for name, found in evolution.points.items()},
         )
         for evolution in evolutions
     )
