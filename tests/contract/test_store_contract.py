@@ -12,11 +12,13 @@ import pytest
 import shapely
 
 from lingjing.twin import District, Entity, MemoryTwin, SourceRecord, SqliteStore, Store
+from lingjing.twin.postgres import PostgresStore
 from lingjing.vocabulary import Attribute, LingjingError, Provenance
 
-DRIVERS: dict[str, Callable[[Path], Store]] = {
-    "sqlite-file": lambda folder: SqliteStore(folder / "twin.sqlite"),
-    "sqlite-memory": lambda _: SqliteStore(":memory:"),
+DRIVERS: dict[str, Callable[[pytest.FixtureRequest, Path], Store]] = {
+    "sqlite-file": lambda _, folder: SqliteStore(folder / "twin.sqlite"),
+    "sqlite-memory": lambda *_: SqliteStore(":memory:"),
+    "postgresql": lambda request, _: PostgresStore(request.getfixturevalue("postgres_url")),
 }
 
 MAPPED = Provenance("imported", "OpenStreetMap", observed_at="2024-01-01T00:00:00Z")
@@ -25,7 +27,7 @@ GUESSED = Provenance("inferred", "stock-model", rule="age-class", confidence=0.4
 
 @pytest.fixture(params=DRIVERS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = DRIVERS[request.param](tmp_path)
+    made = DRIVERS[request.param](request, tmp_path)
     yield made
     made.close()
 

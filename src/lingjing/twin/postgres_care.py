@@ -23,7 +23,8 @@ from lingjing.vocabulary import LingjingError, Place
 
 TABLES: Final = (
     "clock", "branch", "word", "shape", "template", "entity", "entity_type", "entity_past",
-    "entity_shape", "series", "history", "history_chunk", "history_mask", "note",
+    "entity_shape", "series", "history", "history_chunk", "history_mask", "note", "district",
+    "source", "layout", "provenance", "imported",
 )  # fmt: skip
 _ABOUT: Final = "about.json"
 _BLOCK: Final = 1 << 20
@@ -174,14 +175,11 @@ def restore(url: str, source: Path) -> None:
             connection.execute("DELETE FROM clock")
             for table in TABLES:
                 _fill(connection, bundle, table)
-            connection.execute(
-                "SELECT setval(pg_get_serial_sequence('branch', 'key'),"
-                " (SELECT coalesce(max(key), 1) FROM branch))"
-            )
-            connection.execute(
-                "SELECT setval(pg_get_serial_sequence('history_chunk', 'key'),"
-                " (SELECT coalesce(max(key), 1) FROM history_chunk))"
-            )
+            for table in ("branch", "history_chunk", "district", "source", "layout", "provenance"):
+                connection.execute(
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'key'),"  # noqa: S608
+                    f" (SELECT coalesce(max(key), 1) FROM {table}))".encode()
+                )
             migrate(connection, where.schema, where.shown)
 
 

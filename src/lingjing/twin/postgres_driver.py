@@ -40,7 +40,7 @@ _LOCK: Final = b"""
     FROM clock FOR UPDATE
 """
 _OWN: Final = b"""
-    SELECT id, key, state, revision, types, body FROM entity
+    SELECT id, key, state, revision, types, told, body FROM entity
     WHERE branch = %s AND id = ANY(%s)
 """
 
@@ -183,6 +183,7 @@ class PostgresDriver:
         """Keep the part."""
         with self._translated():
             self.connection.execute("RELEASE part")
+        self._numbers.release()
 
     def undo(self) -> None:
         """Undo the part."""
@@ -209,8 +210,8 @@ class PostgresDriver:
         with self._translated():
             rows = self.connection.execute(_OWN, (branch.key, list(ids)), binary=True).fetchall()
             found: dict[str, Sight] = {}
-            for entity_id, key, state, revision, types, body in rows:
-                mark = Mark(key, state, revision, tuple(types))
+            for entity_id, key, state, revision, types, told, body in rows:
+                mark = Mark(key, state, revision, tuple(types), told)
                 document = decode(body) if state == ALIVE else None
                 found[entity_id] = Sight(document, revision, known=state != FORGOTTEN, mark=mark)
             levels = self._branches.levels(branch)

@@ -52,7 +52,7 @@ class Numbers:
         self._shapes: OrderedDict[bytes, int] = OrderedDict()
         self._series: OrderedDict[SeriesKey, int] = OrderedDict()
         self._pending = _Pending({})
-        self._kept = self._pending
+        self._kept: list[_Pending] = []
         self._unwritten: dict[str, list[tuple[Any, ...]]] = {}
 
     # Transactions
@@ -61,6 +61,7 @@ class Numbers:
         """A transaction begins; the next numbers are these, in the order of `COUNTED`."""
         self._pending = _Pending(dict(zip(COUNTED, following, strict=True)))
         self._unwritten = {"word": [], "template": [], "shape": [], "series": []}
+        self._kept = []
 
     def committed(self) -> None:
         """What was given out holds from now on."""
@@ -77,12 +78,16 @@ class Numbers:
         self._pending = _Pending({})
 
     def keep(self) -> None:
-        """Remember where a part of the transaction begins; all is written by then."""
-        self._kept = self._pending.copy()
+        """A part of the transaction begins; all is written by then."""
+        self._kept.append(self._pending.copy())
+
+    def release(self) -> None:
+        """The innermost part is to stay."""
+        self._kept.pop()
 
     def undo(self) -> None:
-        """Take back what was given out since."""
-        self._pending = self._kept
+        """Take back what was given out in the innermost part."""
+        self._pending = self._kept.pop()
         self._unwritten = {"word": [], "template": [], "shape": [], "series": []}
 
     @property

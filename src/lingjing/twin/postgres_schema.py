@@ -51,7 +51,8 @@ CREATE TABLE word (
 
 -- state: 0 known to history alone, 1 alive, 2 ended, 3 forgotten with its history.
 -- born: first number in its history; types: those it has or last had; shape: what it looks like
--- while alive; body: its document as JSON while alive.
+-- while alive; told: history holds how it came about (not of what was imported); body: its document
+-- as JSON while alive.
 CREATE TABLE entity (
     key bigint PRIMARY KEY,
     branch bigint NOT NULL REFERENCES branch (key) ON DELETE CASCADE,
@@ -62,6 +63,7 @@ CREATE TABLE entity (
     recorded_us bigint NOT NULL,
     types integer[] NOT NULL,
     shape integer,
+    told boolean NOT NULL DEFAULT true,
     body bytea,
     UNIQUE (branch, id)
 );
@@ -165,6 +167,58 @@ CREATE TABLE history_mask (
     until bigint NOT NULL
 );
 CREATE INDEX history_mask_by_entity ON history_mask (branch, id);
+
+-- record: the District as JSON; revision: counts imports; edited: number of the last change of an
+-- entity of the district in the trunk.
+CREATE TABLE district (
+    key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    revision bigint NOT NULL,
+    edited bigint NOT NULL,
+    record bytea NOT NULL
+);
+
+-- record: the SourceRecord as JSON; the box is that of its entities, null while there are none.
+CREATE TABLE source (
+    key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    district bigint NOT NULL REFERENCES district (key) ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
+    record bytea NOT NULL,
+    west double precision,
+    south double precision,
+    east double precision,
+    north double precision,
+    UNIQUE (district, name)
+);
+
+-- Distinct sets of attribute names as a JSON list in order; distinct provenances as JSON.
+CREATE TABLE layout (
+    key integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    names bytea NOT NULL UNIQUE
+);
+CREATE TABLE provenance (
+    key integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    record bytea NOT NULL UNIQUE
+);
+
+-- Entities of the trunk as they were imported, for the columns of views; in force while the entity
+-- has the same revision. attributes: msgpack list, the values in the layout's order, then their
+-- provenance keys; relationships: msgpack map or null; geometry: WKB; the point lies in or on it.
+CREATE TABLE imported (
+    entity bigint PRIMARY KEY REFERENCES entity (key) ON DELETE CASCADE,
+    revision bigint NOT NULL,
+    district bigint NOT NULL REFERENCES district (key),
+    source bigint NOT NULL REFERENCES source (key),
+    kind text COLLATE "C" NOT NULL,
+    layout integer NOT NULL REFERENCES layout (key),
+    attributes bytea NOT NULL,
+    relationships bytea,
+    geometry bytea NOT NULL,
+    longitude double precision NOT NULL,
+    latitude double precision NOT NULL
+);
+CREATE INDEX imported_by_kind ON imported (district, kind);
+CREATE INDEX imported_by_source ON imported (source, kind);
 
 CREATE TABLE note (
     tenant text COLLATE "C" NOT NULL,

@@ -11,6 +11,7 @@ from lingjing.twin import chunks
 from lingjing.twin.desk import Batch, Key, Row, Sight, State
 from lingjing.twin.documents import Document, Instance, encode, micros, plain_number
 from lingjing.twin.moments import shorten
+from lingjing.twin.packed import kind_and_district
 from lingjing.twin.postgres_connection import Connection
 from lingjing.twin.postgres_finding import shape_bytes
 from lingjing.twin.postgres_numbers import Numbers, copy_rows
@@ -33,12 +34,14 @@ class Mark(msgspec.Struct, frozen=True):
         state: See the table `entity`.
         revision: Of the row.
         types: Keys of the types in the row.
+        told: Whether history holds how the state came about.
     """
 
     key: int | None = None
     state: int = 0
     revision: int = 0
     types: tuple[int, ...] = ()
+    told: bool = True
 
 
 NOWHERE: Final = Mark()
@@ -85,6 +88,7 @@ class Writer:
         keys = {(item.state.branch.key, item.state.id): item.made.key for item in written}
         self._write_rows(connection, batch, keys)
         self._write_notes(connection, batch.notes)
+        _note_edits(connection, batch)
         return {
             (item.state.branch.key, item.state.id): Sight(
                 item.state.document, item.state.revision, known=True, mark=item.made
@@ -122,21 +126,16 @@ class Writer:
         self, connection: Connection, written: Sequence[Written], watched: Mapping[int, int]
     ) -> None:
         """Keep the states that branches of this one still see."""
-        keys, until = [], []
+        keys: list[int] = []
+        until: list[int] = []
         for item in written:
             newest = watched.get(item.state.branch.key, -1)
             if item.mark.state in (ALIVE, ENDED) and item.mark.revision <= newest:
-                keys.append(item.mark.key)
+                keys.append(_known(item.mark.key))
                 until.append(item.made.revision)
-        if keys:
-            connection.execute(
-                "INSERT INTO entity_past"
-                " (branch, id, revision, until, state, recorded_us, types, shape, body)"
-                " SELECT branch, id, revision, t.until, state, recorded_us, types, shape, body"
-                " FROM entity JOIN unnest(%s::bigint[], %s::bigint[]) AS t (of_key, until)"
-                " ON of_key = key ON CONFLICT DO NOTHING",
-                (keys, until),
-            )
+        keep_seen(connection, keys, until)
+        untold = [_known(item.mark.key) for item in written if not item.mark.told]
+        keep_untold(connection, self.numbers, untold)
 
     def _write_states(self, connection: Connection, written: Sequence[Written]) -> None:
         new, changed = [], []
@@ -156,7 +155,7 @@ class Writer:
             connection.cursor().executemany(
                 "UPDATE entity SET state = %s, revision = %s, recorded_us = %s,"
                 " types = %s::integer[], shape = %s, body = %s::bytea,"
-                " born = CASE WHEN state = 3 THEN %s ELSE born END WHERE key = %s",
+                " told = true, born = CASE WHEN state = 3 THEN %s ELSE born END WHERE key = %s",
                 changed,
             )
 
@@ -310,6 +309,55 @@ class Writer:
                 " ON CONFLICT (tenant, collection, key) DO UPDATE SET body = excluded.body",
                 kept,
             )
+
+
+def keep_seen(connection: Connection, keys: Sequence[int], until: Sequence[int]) -> None:
+    """Keep states that are about to be overwritten, and that a branch still sees.
+
+    Args:
+        connection: In a transaction.
+        keys: Of rows of `entity`.
+        until: The numbers from which the new states hold.
+    """
+    if keys:
+        connection.execute(
+            "INSERT INTO entity_past"
+            " (branch, id, revision, until, state, recorded_us, types, shape, body)"
+            " SELECT branch, id, revision, t.until, state, recorded_us, types, shape, body"
+            " FROM entity JOIN unnest(%s::bigint[], %s::bigint[]) AS t (of_key, until)"
+            " ON of_key = key ON CONFLICT DO NOTHING",
+            (list(keys), list(until)),
+        )
+
+
+def keep_untold(connection: Connection, numbers: Numbers, keys: Sequence[int]) -> None:
+    """Put states that are about to be overwritten, and that history does not tell, into it."""
+    if not keys:
+        return
+    series = numbers.series(connection, [(key, CHECKPOINT, "") for key in keys])
+    numbers.write(connection)
+    connection.execute(
+        "INSERT INTO history (series, sequence, marks, recorded_us, body)"
+        " SELECT t.series, revision, 1, recorded_us, body"
+        " FROM entity JOIN unnest(%s::bigint[], %s::bigint[]) AS t (of_key, series)"
+        " ON of_key = key WHERE state = 1 ON CONFLICT DO NOTHING",
+        (list(keys), [series[key, CHECKPOINT, ""] for key in keys]),
+    )
+
+
+def _note_edits(connection: Connection, batch: Batch) -> None:
+    """Districts whose entities were written to in the trunk have changed."""
+    names = set()
+    for state in batch.states:
+        document = state.document or state.before.document
+        if state.branch.parent is None and document is not None:
+            found = kind_and_district(state.id, document["type"])
+            if found is not None:
+                names.add(found[1])
+    if names:
+        connection.execute(
+            "UPDATE district SET edited = %s WHERE name = ANY(%s)", (batch.sequence, list(names))
+        )
 
 
 def _known(key: int | None) -> int:
