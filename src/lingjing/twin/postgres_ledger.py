@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 import uuid
@@ -30,6 +31,7 @@ from lingjing.twin.ledger import (
     Selection,
     Span,
 )
+from lingjing.twin.postgres import PostgresStore
 from lingjing.twin.postgres_care import backup, check, seal, size
 from lingjing.twin.postgres_connection import Connection, Readers, address, connect, translated
 from lingjing.twin.postgres_driver import PostgresDriver
@@ -68,6 +70,7 @@ class PostgresLedger:
     driver = "postgresql"
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self._url = url
         self._where = address(url)
         self._read_only = read_only
         self._lexicon = Lexicon()
@@ -97,6 +100,11 @@ class PostgresLedger:
             code = "twin.older-schema" if found < known else "twin.newer-schema"
             shown = self._where.shown
             raise LingjingError(code, Place(file=shown), path=shown, found=found, known=known)
+
+    @functools.cached_property
+    def store(self) -> PostgresStore:
+        """The districts of the same twin; closed with it."""
+        return PostgresStore(self._url, read_only=self._read_only)
 
     @property
     def shown(self) -> str:
@@ -491,6 +499,8 @@ class PostgresLedger:
         self._ears.close()
         self._clerk.close()
         self._readers.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
     def __enter__(self) -> PostgresLedger:
         return self
