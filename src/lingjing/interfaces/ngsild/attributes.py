@@ -76,6 +76,8 @@ async def patch_attribute(service: Service, request: Request) -> Answer:
     terms = await request.terms()
     attribute = attribute_of(request, terms)
     fragment = read_partial_attribute(request.json(), terms, attribute=attribute)
+    if not fragment.keys() - {"datasetId"}:
+        raise LingjingError("ngsild.nothing-to-change")
     types = desks.wanted_types(request, terms)
 
     def step(document: Document, now: str) -> Outcome:
