@@ -82,8 +82,7 @@ async def delete_context(service: Service, request: Request) -> Answer:
         raise LingjingError("ngsild.no-context", id=name)
     if is_core_address(kept.address):
         raise LingjingError("ngsild.context-is-core")
-    await contexts.store.delete(request.tenant, kept)
-    contexts.forget()
+    await contexts.delete(kept, request.tenant)
     return done()
 
 

@@ -130,6 +130,8 @@ class Contexts:
         if served_at("") in terms.link:
             context_id = terms.link.rpartition("/")[2]
             context = self._inline.get((tenant, context_id))
+            if context is None and terms.link not in terms.body:
+                context = terms.body  # it was pushed out, and says the same
             if context is not None and (tenant, context_id) not in self._implied:
                 await self.store.imply(tenant, context_id, context)
                 self._implied.add((tenant, context_id))
@@ -138,6 +140,12 @@ class Contexts:
     def use(self, kept: Kept) -> Use:
         """How often a stored @context was used since this process began."""
         return self._used.setdefault(kept.address, Use())
+
+    async def delete(self, kept: Kept, tenant: str = "") -> None:
+        """Forget a stored @context, and how often it was used."""
+        await self.store.delete(tenant, kept)
+        self._used.pop(kept.address, None)
+        self.forget()
 
     def link(self, kept: Kept) -> str:
         """The whole address of a stored @context."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -79,6 +80,7 @@ class Subscriptions:
         )
         self._seen: dict[str, bytes | None] = {}
         self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
         self._is_listening = False
 
     async def start(self) -> None:
@@ -90,7 +92,11 @@ class Subscriptions:
             self._ledger.listen(self._notifier.take)
             self._is_listening = True
         if self._ledger.driver != "sqlite":
-            self._task = asyncio.get_running_loop().create_task(self._look())
+            loop = asyncio.get_running_loop()
+            listen_to_notes = getattr(self._ledger, "listen_to_notes", None)
+            if listen_to_notes is not None:
+                listen_to_notes(lambda _, name: self._heard(loop, name))
+            self._task = loop.create_task(self._look())
 
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Tell what waits, for at most so long [s], and end."""
@@ -179,10 +185,17 @@ class Subscriptions:
         """Figures for the observer (see `Notifier.metrics`)."""
         return self._notifier.metrics()
 
+    def _heard(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+        """Another process changed small records; called from a thread of the ledger."""
+        if name == REVISION and not loop.is_closed():
+            loop.call_soon_threadsafe(self._changed.set)
+
     async def _look(self) -> None:
         """Follow what other processes do to the subscriptions."""
         while True:
-            await asyncio.sleep(_LOOK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _LOOK_S)
+            self._changed.clear()
             try:
                 for tenant in await asyncio.to_thread(self._ledger.tenants):
                     note = await asyncio.to_thread(self._ledger.note, tenant, REVISION, "")
@@ -218,11 +231,12 @@ class Subscriptions:
 
     async def _terms(self, stored: Stored, tenant: str) -> Terms:
         """The `@context` of a subscription; the core where it cannot be had any more."""
-        try:
-            return await self._contexts.terms(stored.notification_context, tenant)
-        except LingjingError as error:
-            _log.warning("subscription %s is told in full names: %s", stored.kept["id"], error)
-            return self._contexts.core
+        for context in (stored.notification_context, stored.context):
+            try:
+                return await self._contexts.terms(context, tenant)
+            except LingjingError as error:
+                _log.warning("subscription %s lacks its @context: %s", stored.kept["id"], error)
+        return self._contexts.core
 
 
 def endpoint_of(kept: Mapping[str, Any]) -> Endpoint:

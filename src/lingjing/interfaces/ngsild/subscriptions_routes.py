@@ -9,6 +9,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from lingjing.interfaces.ngsild.asked import Asked
+from lingjing.interfaces.ngsild.context_parsing import HOSTED
 from lingjing.interfaces.ngsild.members import is_uri, uri
 from lingjing.interfaces.ngsild.pages import page_links
 from lingjing.interfaces.ngsild.preferences import applied_version
@@ -216,7 +217,13 @@ async def _notification_terms(
         LingjingError: `ngsild.context-…`: the one that `jsonldContext` names cannot be had.
     """
     address = read.kept.get("jsonldContext")
-    return terms if address is None else await _context_of(service, request, address)
+    if address is not None:
+        return await _context_of(service, request, address)
+    link = await service.contexts.keep(terms, request.tenant)
+    if HOSTED in link:
+        # notifications name an @context that has no address of its own by the one it gets here
+        read.kept["jsonldContext"] = link
+    return terms
 
 
 async def _context_of(service: Service, request: Request, address: str) -> Terms:
