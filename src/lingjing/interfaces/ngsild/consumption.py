@@ -40,7 +40,9 @@ async def retrieve_entity(service: Service, request: Request) -> Answer:
     wanted = asked.representation.attributes
     if wanted and wanted.isdisjoint(document["attributes"]):
         raise LingjingError("ngsild.no-such-attributes", id=entity_id[:300])
-    return await one_answer(service, request, terms, document, asked)
+    answer = await one_answer(service, request, terms, document, asked)
+    answer.headers += await entity_maps.headers_for_one(service, request, entity_id)
+    return answer
 
 
 async def query_entities(service: Service, request: Request) -> Answer:
@@ -192,7 +194,12 @@ def _resolver(service: Service, request: Request) -> Resolve:
     return resolve
 
 
-_RETRIEVE: Final = PRESENTATION_PARAMETERS | {"local", "type", "entityMap"}
+_RETRIEVE: Final = PRESENTATION_PARAMETERS | {
+    "local",
+    "type",
+    "entityMap",
+    "entityMapLifetime",
+}
 
 ROUTES: Final = (
     Route(

@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from lingjing.interfaces.ngsild.durations import SECOND_US, Duration
+from lingjing.interfaces.ngsild.asked import Asked
+from lingjing.interfaces.ngsild.durations import SECOND_US, Duration, parse_duration
 from lingjing.interfaces.ngsild.requests import BASE, Request
 from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.documents import instant_text
@@ -156,6 +157,26 @@ async def named_map(service: Service, request: Request) -> EntityMap | None:
 def wants_new(request: Request, *, is_flagged: bool, named: EntityMap | None) -> bool:
     """Whether an answer makes a new map: it is asked for, or the one named lives no more."""
     return named is None and (is_flagged or HEADER in request.headers)
+
+
+async def headers_for_one(
+    service: Service, request: Request, entity_id: str
+) -> list[tuple[bytes, bytes]]:
+    """The header of an answer with one entity, with a map made where that is asked (5.7.1.4).
+
+    Raises:
+        LingjingError: `query.bad-parameter`.
+    """
+    if HEADER not in request.headers and "entityMap" not in request.query:
+        return []
+    asked = Asked(request.query)
+    is_flagged = asked.flag("entityMap")
+    text = asked.text("entityMapLifetime")
+    lifetime = parse_duration(text, "entityMapLifetime") if text else None
+    named = await named_map(service, request)
+    if wants_new(request, is_flagged=is_flagged, named=named):
+        named = await make_map(service, request, (entity_id,), lifetime)
+    return [] if named is None else [map_header(named)]
 
 
 async def prune(service: Service, request: Request, found: EntityMap, gone: Iterable[str]) -> None:

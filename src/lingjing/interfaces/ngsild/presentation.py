@@ -249,7 +249,7 @@ def _list(scanner: Scanner, terms: Terms, depth: int) -> Projection:
         if scanner.take("{"):
             linked[name] = _list(scanner, terms, depth + 1)
             scanner.need("}")
-        if not scanner.take(","):
+        if not (scanner.take(",") or scanner.take("|")):
             return Projection(frozenset(members), tuple(sorted(linked.items())))
 
 

@@ -9,7 +9,6 @@ import msgspec
 
 from lingjing.interfaces.ngsild import entity_maps
 from lingjing.interfaces.ngsild.asked import Asked, bad
-from lingjing.interfaces.ngsild.durations import parse_duration
 from lingjing.interfaces.ngsild.entity_maps import EntityMap, map_header
 from lingjing.interfaces.ngsild.names import entity_id_of
 from lingjing.interfaces.ngsild.pages import page_links
@@ -58,20 +57,13 @@ async def retrieve_evolution(service: Service, request: Request) -> Answer:
     query = read_temporal_query(asked, is_needed=False)
     form = read_presentation(asked, request, terms, TEMPORAL_OPTIONS).representation
     _refuse_links(form)
-    is_flagged = asked.flag("entityMap")
-    lifetime = asked.text("entityMapLifetime")
-    duration = parse_duration(lifetime, "entityMapLifetime") if lifetime else None
     work = _Work(service.ledger, request.branch, terms, query, form, _most(service))
     await service.read_long(work.refuse_unknown, entity_id)
     answer = await service.read_long(work.answer_of, [entity_id])
     if not answer.written or not answer.written[0]:
         raise no_evolution(entity_id)
     headers = answer.headers()
-    named = await entity_maps.named_map(service, request)
-    if entity_maps.wants_new(request, is_flagged=is_flagged, named=named):
-        named = await entity_maps.make_map(service, request, (entity_id,), duration)
-    if named is not None:
-        headers.append(map_header(named))
+    headers += await entity_maps.headers_for_one(service, request, entity_id)
     return content(request, terms, answer.written[0], answer.status, headers)
 
 

@@ -179,7 +179,7 @@ def shape(geometry: str, positions: Any) -> BaseGeometry:
             limit=MOST_POSITIONS,
         )
     made = _made(geometry, positions)
-    if made is None or made.is_empty or not made.is_valid:
+    if made is None or made.is_empty:
         raise bad_geometry("coordinates", positions)
     return made
 
@@ -217,7 +217,9 @@ def _made(geometry: str, positions: Any) -> BaseGeometry | None:
         made = shapely.from_geojson(json.dumps({"type": geometry, "coordinates": positions}))
     except (shapely.GEOSException, ValueError, TypeError):
         return None
-    return shapely.force_2d(made)
+    # a polygon that crosses itself has an inside too, which GEOS finds once it is made valid
+    flat = shapely.force_2d(made)
+    return flat if flat.is_valid else shapely.make_valid(flat)
 
 
 def geometry_of(value: dict[str, Any]) -> BaseGeometry | None:
