@@ -61,7 +61,7 @@ class MqttTarget(msgspec.Struct, frozen=True):
             LingjingError: `ngsild.bad-address`.
         """
         parts = urlsplit(uri)
-        topic = unquote(parts.path[1:])
+        topic = unquote(uri.partition(f"{parts.netloc}/")[2])
         if parts.scheme not in _PORTS or not parts.hostname or not topic:
             raise LingjingError("ngsild.bad-address", address=_without_password(uri))
         settings = dict(notifier)

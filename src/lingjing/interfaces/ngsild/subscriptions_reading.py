@@ -324,7 +324,7 @@ def _receiver(value: Any, path: str) -> str:
         take.refuse(path, expected)
     if parts.scheme not in SCHEMES or not host:
         take.refuse(path, expected)
-    topic = unquote(parts.path[1:])
+    topic = unquote(address.partition(f"{parts.netloc}/")[2])
     if parts.scheme.startswith("mqtt") and (not topic or any(mark in topic for mark in "#+\0")):
         take.refuse(path, expected)
     return address
