@@ -22,7 +22,9 @@ COMMANDS = (
     ("district", "show"), ("inventory",), ("inventory", "import"), ("weather",),
     ("weather", "import"), ("weather", "fetch"), ("weather", "show"), ("scenario",),
     ("scenario", "list"), ("scenario", "check"), ("scenario", "new"), ("run",), ("replay",),
-    ("serve",), ("demo",), ("doctor",), ("completion",),
+    ("store",), ("store", "migrate"), ("store", "check"), ("store", "backup"),
+    ("store", "restore"), ("store", "copy"), ("serve",), ("demo",), ("doctor",),
+    ("completion",),
 )  # fmt: skip
 
 

@@ -71,6 +71,10 @@ class Columns(NamedTuple):
             [self.bodies[place] for place in chosen.tolist()],
         )
 
+    def with_template(self, template: NDArray[np.int32]) -> Columns:
+        """The same rows with other keys of templates [n]."""
+        return Columns(*self[:5], template, self.number, self.bodies)
+
     def span(self) -> tuple[int | None, int | None]:
         """First and last observation time [µs]; None where no row has one."""
         known = self.observed_us[self.observed_us != NO_TIME]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from lingjing.twin import chunks
+from lingjing.twin.connections import translated
 from lingjing.twin.documents import decode
 from lingjing.twin.sqlite_reading import past_document
+from lingjing.vocabulary import LingjingError, Place
+
+_PAGES_AT_ONCE: Final = 4_096
 
 _COUNTS: Final = {
     "entity rows without a branch": (
@@ -76,7 +82,7 @@ def check(connection: apsw.Connection, folder: Path) -> list[str]:
 
 
 def _unreadable(connection: apsw.Connection) -> list[str]:
-    """Documents, past states and chunks that cannot be read, or say something else than they hold."""
+    """Documents, past states and chunks that cannot be read whole."""
     found = []
     for key, identity, body in connection.execute(
         "SELECT key, id, body FROM entity WHERE body IS NOT NULL"
@@ -105,6 +111,52 @@ def _unreadable(connection: apsw.Connection) -> list[str]:
         if whole != (count, first, last):
             found.append(f"chunk {key} of history cannot be read whole")
     return found
+
+
+def backup(connection: apsw.Connection, folder: Path, target: Path) -> None:
+    """Write a copy of a twin, whole or not at all.
+
+    Args:
+        connection: That sees one state throughout.
+        folder: What paths of sealed files are relative to.
+        target: The new file; sealed files go into a folder beside it.
+
+    Raises:
+        LingjingError: `twin.target-exists`, `twin.disk-full`, `twin.cannot-open`,
+            `twin.sealed-missing`.
+    """
+    if target.exists():
+        raise LingjingError("twin.target-exists", Place(file=str(target)), path=target)
+    half = target.with_name(target.name + ".part")
+    half.unlink(missing_ok=True)
+    with translated(str(target)):
+        copy = apsw.Connection(str(half))
+        try:
+            with copy.backup("main", connection, "main") as steps:
+                while not steps.done:
+                    steps.step(_PAGES_AT_ONCE)
+            _copy_sealed(copy, folder, target)
+            # One file, with nothing beside it, until it is opened as a twin again.
+            copy.pragma("journal_mode", "delete")
+        finally:
+            copy.close()
+    with half.open("rb") as file:
+        os.fsync(file.fileno())
+    half.replace(target)
+
+
+def _copy_sealed(copy: apsw.Connection, folder: Path, target: Path) -> None:
+    held = copy.execute("SELECT key, path FROM sealed_file").fetchall()
+    beside = target.with_name(target.name + "-sealed")
+    for key, path in held:
+        beside.mkdir(exist_ok=True)
+        new = beside / f"{key}-{Path(str(path)).name}"
+        try:
+            shutil.copyfile(folder / str(path), new)
+        except OSError as error:
+            raise LingjingError("twin.sealed-missing", Place(file=str(path)), path=path) from error
+        relative = new.relative_to(target.parent)
+        copy.execute("UPDATE sealed_file SET path = ? WHERE key = ?", (str(relative), key))
 
 
 def size(connection: apsw.Connection) -> dict[str, int]:

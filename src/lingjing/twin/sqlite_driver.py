@@ -394,7 +394,7 @@ class SqliteDriver:
             work.unplaced.append((key,))
         for attribute, held in boxes(document).items():
             if attribute == LOCATION:
-                work.located.append((key, *_around(held)))
+                work.located.append((key, *around(held)))
                 continue
             name = self.interned.made_key(self.connection, attribute)
             work.placed += [(key, name, box) for box in held]
@@ -498,7 +498,7 @@ def compared(before: Document, after: Document) -> tuple[bool, bool]:
     return moved, reshaped
 
 
-def _around(held: Sequence[Box]) -> Box:
+def around(held: Sequence[Box]) -> Box:
     """West, east, south, north around boxes: the order of the index."""
     wests, souths, easts, norths = zip(*held, strict=True)
     return min(wests), max(easts), min(souths), max(norths)

@@ -32,13 +32,15 @@ from lingjing.twin.ledger import (
     Span,
 )
 from lingjing.twin.locks import lock_of
+from lingjing.twin.parts import Part
 from lingjing.twin.sealing import SealedFiles
 from lingjing.twin.sqlite import SqliteStore
 from lingjing.twin.sqlite_branches import create_branch, create_tenant, drop_branch, read_book
-from lingjing.twin.sqlite_care import check, size
+from lingjing.twin.sqlite_care import backup, check, size
 from lingjing.twin.sqlite_driver import SqliteDriver
 from lingjing.twin.sqlite_history import History, subjects
 from lingjing.twin.sqlite_looking_back import LookingBack
+from lingjing.twin.sqlite_moving import Filler, parts
 from lingjing.twin.sqlite_reading import Finder, levels, records
 from lingjing.twin.sqlite_sealing import seal
 from lingjing.vocabulary import LingjingError
@@ -389,26 +391,37 @@ class SqliteLedger:
             return check(connection, self._path.parent)
 
     def backup(self, target: Path) -> None:
-        """Write a consistent copy while others work on; sealed files are not copied.
+        """Write a consistent copy while others work on; sealed files go into a folder beside it.
 
         Raises:
-            LingjingError: `twin.target-exists`, `twin.disk-full`, `twin.cannot-open`.
+            LingjingError: `twin.target-exists`, `twin.disk-full`, `twin.cannot-open`,
+                `twin.sealed-missing`.
         """
-        if target.exists():
-            raise LingjingError("twin.target-exists", path=target)
-        with self._reading() as connection, translated(str(target)):
-            copy = apsw.Connection(str(target))
-            try:
-                with copy.backup("main", connection, "main") as backup:
-                    while not backup.done:
-                        backup.step(4_096)
-            finally:
-                copy.close()
+        with self._reading() as connection:
+            backup(connection, self._path.parent, target)
 
     def seal(self, before_us: int, folder: Path) -> dict[str, Any]:
         """Move history older than an instant into Parquet files; it can still be queried."""
         base = self._path.parent
         return self.clerk.alone(lambda driver: seal(driver, before_us, folder, base))
+
+    def parts(self) -> Iterator[Part]:
+        """The whole twin, as it stands at one moment; see `Movable`."""
+        with self._reading() as connection:
+            yield from parts(connection, self._files)
+
+    def fill(self, stream: Iterator[Part]) -> None:
+        """Take over a whole twin; see `Movable`."""
+
+        def work(connection: apsw.Connection, _sequence: int, _recorded_us: int) -> None:
+            Filler(connection, self._files).fill(stream)
+
+        def alone(driver: SqliteDriver) -> None:
+            driver.apart(work)
+            driver.history.forget()
+            read_book(driver.connection, self._book)
+
+        self.clerk.alone(alone)
 
     def size(self) -> dict[str, int]:
         """Entities, history rows, sealed rows, branches, bytes."""

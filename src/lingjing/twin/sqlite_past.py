@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import apsw
 import msgspec
+import numpy as np
 
 from lingjing.twin import chunks
 from lingjing.twin.chunks import HOT_ROWS, LATE, OPERATIONS, ROWS, Columns
@@ -252,8 +253,7 @@ class HistoryWriter:
         if last is not None and last[1] + len(columns) <= ROWS:
             columns = chunks.joined([chunks.decode(last[2]), columns])
             self._connection.execute("DELETE FROM chunk WHERE key = ?", (last[0],))
-        for start in range(0, len(columns), ROWS):
-            part = Columns(*(column[start : start + ROWS] for column in columns))
+        for part in pieces(columns):
             self.put_chunk(place, part)
         self._connection.execute(
             "DELETE FROM history WHERE subject = ? AND attribute = ? AND dataset = ?", place
@@ -261,6 +261,14 @@ class HistoryWriter:
         self._standing[place] = (
             [0, self._standing[place][1]] if place in self._standing else (self._look(place))
         )
+
+    def put(self, place: SeriesKey, columns: Columns) -> None:
+        """Write the rows of a series that has none yet; long ones as chunks."""
+        if len(columns) < HOT_ROWS:
+            self._put_rows(place, columns)
+            return
+        for part in pieces(columns):
+            self.put_chunk(place, part)
 
     def put_chunk(self, place: SeriesKey, columns: Columns) -> None:
         """Write rows as one chunk."""
@@ -461,3 +469,9 @@ def standing_of(columns: Columns) -> tuple[int | None, ...]:
         int(columns.recorded_us.min()),
         int(columns.recorded_us.max()),
     )
+
+
+def pieces(columns: Columns) -> Iterator[Columns]:
+    """Columns in lots that make full chunks."""
+    for start in range(0, len(columns), ROWS):
+        yield columns.take(np.arange(start, min(start + ROWS, len(columns))))

@@ -36,7 +36,7 @@ _PAST: Final = (
     "SELECT id, from_sequence, body FROM entity_past"
     " WHERE branch = ? AND from_sequence <= ? AND to_sequence > ?"
 )
-_PAST_OF: Final = f"{_PAST} AND id IN (SELECT value FROM json_each(?))"
+_PAST_OF: Final = f"{_PAST} AND id IN (SELECT value FROM json_each(?))"  # noqa: S608
 
 
 def squeezed(document_json: bytes) -> bytes:
@@ -271,7 +271,8 @@ class Finder:
         else:
             key = self._interned.key(self._connection, self._selection.geo_attribute)
             inside = (
-                "SELECT place.entity FROM place_box JOIN place ON place.key = place_box.key"
+                "SELECT place.entity FROM place_box"  # noqa: S608
+                " JOIN place ON place.key = place_box.key"
                 f" WHERE place.attribute = {-1 if key is None else int(key)} AND {box}"
             )
         few = self._connection.execute(

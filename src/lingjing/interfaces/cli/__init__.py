@@ -7,7 +7,16 @@ import sys
 import click
 
 from lingjing import __version__
-from lingjing.interfaces.cli import access, branches, districts, runs, scenarios, service, weather
+from lingjing.interfaces.cli import (
+    access,
+    branches,
+    districts,
+    runs,
+    scenarios,
+    service,
+    store,
+    weather,
+)
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
 from lingjing.vocabulary import EXIT_CODES, LingjingError
 
@@ -24,6 +33,7 @@ for part in (
     weather.weather,
     scenarios.scenario,
     branches.branch,
+    store.store,
     runs.run,
     runs.replay,
     service.serve,
