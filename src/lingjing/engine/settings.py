@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import platformdirs
 
@@ -14,7 +14,11 @@ from lingjing.twin import SqliteStore, Store
 from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, Place
 
+if TYPE_CHECKING:
+    from lingjing.twin.postgres import PostgresStore
+
 DATA_VARIABLE: Final = "LINGJING_DATA"
+STORE_VARIABLE: Final = "LINGJING_STORE"
 TWIN_FILE: Final = "twin.sqlite"
 
 
@@ -28,16 +32,35 @@ def data_dir(option: Path | str | None = None) -> Path:
     return Path(chosen).expanduser().absolute()
 
 
-def open_store(data_dir: Path, *, read_only: bool = False) -> SqliteStore:
-    """Open the twin in a data folder; both are made where they are absent.
+def store_url(option: str | None = None) -> str | None:
+    """Address of the twin, where it is not the file in the data folder.
+
+    The option wins over the environment variable `LINGJING_STORE`.
+    """
+    return option or os.environ.get(STORE_VARIABLE) or None
+
+
+def open_store(
+    data_dir: Path, *, read_only: bool = False, url: str | None = None
+) -> SqliteStore | PostgresStore:
+    """Open the districts of the twin in a data folder, or at an address.
+
+    What is absent is made.
 
     Args:
         data_dir: See `data_dir`.
         read_only: Neither make nor change anything; a child process that computes opens it so.
+        url: See `store_url`.
 
     Raises:
-        LingjingError: `twin.cannot-open`, and what `SqliteStore` raises.
+        LingjingError: `twin.cannot-open`, and what `SqliteStore` and `PostgresStore` raise.
     """
+    address = store_url(url)
+    if address is not None:
+        # Only who uses PostgreSQL loads its driver.
+        from lingjing.twin.postgres import PostgresStore  # noqa: PLC0415
+
+        return PostgresStore(address, read_only=read_only)
     path = data_dir / TWIN_FILE
     if not read_only:
         try:
@@ -49,7 +72,12 @@ def open_store(data_dir: Path, *, read_only: bool = False) -> SqliteStore:
     return SqliteStore(path, read_only=read_only)
 
 
-def open_district(data_dir: Path, name: str) -> SqliteStore:
+def has_store(data_dir: Path) -> bool:
+    """Whether there is a twin, or an address that should lead to one."""
+    return store_url() is not None or (data_dir / TWIN_FILE).is_file()
+
+
+def open_district(data_dir: Path, name: str) -> SqliteStore | PostgresStore:
     """Open the twin that holds a district; where there is none, nothing is made.
 
     A folder that cannot be written is opened for reading alone.
@@ -57,9 +85,10 @@ def open_district(data_dir: Path, name: str) -> SqliteStore:
     Raises:
         LingjingError: `twin.no-district`, and what `SqliteStore` raises.
     """
-    if not (data_dir / TWIN_FILE).is_file():
+    if not has_store(data_dir):
         raise LingjingError("twin.no-district", Place(file=str(data_dir)), name=name, known="—")
-    store = open_store(data_dir, read_only=not os.access(data_dir, os.W_OK))
+    writable = store_url() is not None or os.access(data_dir, os.W_OK)
+    store = open_store(data_dir, read_only=not writable)
     try:
         store.district(name)
     except BaseException:
@@ -76,18 +105,19 @@ def open_ledger(
 
     Args:
         data_dir: See `data_dir`; made where it is absent, unless it is only read.
-        url: `postgresql://…`, or None for the file in the folder.
+        url: See `store_url`.
         read_only: Neither make nor change anything; works while another process writes.
 
     Raises:
         LingjingError: `twin.cannot-open`, `twin.in-use`, `twin.unreachable`.
     """
     ledger: Ledger
-    if url is not None:
+    address = store_url(url)
+    if address is not None:
         # Only who uses PostgreSQL loads its driver.
         from lingjing.twin.postgres_ledger import PostgresLedger  # noqa: PLC0415
 
-        ledger = PostgresLedger(url)
+        ledger = PostgresLedger(address, read_only=read_only)
     else:
         from lingjing.twin.sqlite_ledger import SqliteLedger  # noqa: PLC0415
 
@@ -121,7 +151,7 @@ class _Later:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._opened: SqliteStore | None = None
+        self._opened: SqliteStore | PostgresStore | None = None
 
     def __getattr__(self, name: str) -> Any:
         if self._opened is None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from lingjing.engine import districts as engine
-from lingjing.engine.settings import TWIN_FILE, open_district, open_store, store_when_needed
+from lingjing.engine.settings import has_store, open_district, open_store, store_when_needed
 from lingjing.interfaces.cli.frame import (
     Box,
     TerminalProgress,
@@ -124,7 +124,7 @@ def show(name: str | None, data: Path, as_json: bool) -> None:
             show_import(engine.show_district(store, name), as_json=as_json)
         return
     shown = []
-    if (data / TWIN_FILE).is_file():
+    if has_store(data):
         with open_store(data, read_only=not os.access(data, os.W_OK)) as store:
             shown = [
                 engine.show_district(store, item.name, shares_too=False)

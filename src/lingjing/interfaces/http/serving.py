@@ -16,7 +16,7 @@ import uvicorn
 
 from lingjing.engine.access import ACCESS_FILE, Gate, read_settings
 from lingjing.engine.keeping import RunKeeper
-from lingjing.engine.settings import open_ledger
+from lingjing.engine.settings import STORE_VARIABLE, open_ledger
 from lingjing.interfaces.http.operations import Measured, Meters
 from lingjing.interfaces.http.root import create_root
 from lingjing.interfaces.ngsild.contexts import Contexts
@@ -124,6 +124,9 @@ def serve(
         wanted = Wanted(data_dir=wanted)
     listening = opened or open_socket(port, host)
     try:
+        if wanted.store is not None:
+            # The page's districts, and processes that compute, are of the same twin.
+            os.environ[STORE_VARIABLE] = wanted.store
         with open_ledger(wanted.data_dir, wanted.store) as ledger:
             _serve(wanted, ledger, listening, open_browser=open_browser)
     finally:
