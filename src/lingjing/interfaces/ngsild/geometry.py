@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from lingjing.vocabulary import LingjingError, Place
 
 GEOMETRIES: Final = frozenset(
@@ -13,6 +15,7 @@ GEOMETRIES: Final = frozenset(
 )
 """The kinds that a GeoProperty may hold; GeometryCollection is none of them (4.6.3)."""
 
+_decode: Final = msgspec.json.Decoder().decode
 _MEMBERS: Final = frozenset({"type", "coordinates", "bbox"})
 
 
@@ -31,10 +34,14 @@ def looks_like_geometry(value: Any) -> bool:
 def check_geometry(value: Any) -> dict[str, Any]:
     """A geometry with finite coordinates in range [°], and closed rings.
 
+    It may come as a string that holds its JSON (4.7.2).
+
     Raises:
         LingjingError: `ngsild.geometry-kind`, `ngsild.geometry-coordinates`,
             `ngsild.geometry-range`, `ngsild.geometry-line`, `ngsild.geometry-ring`.
     """
+    if isinstance(value, str):
+        value = _decoded(value)
     kind = value.get("type") if isinstance(value, dict) else None
     check = _CHECKS.get(kind) if isinstance(kind, str) else None
     if check is None:
@@ -45,6 +52,13 @@ def check_geometry(value: Any) -> dict[str, Any]:
     check(value.get("coordinates"), "coordinates")
     geometry: dict[str, Any] = value
     return geometry
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        raise LingjingError("ngsild.geometry-kind", Place(field="type"), kind=text[:100]) from None
 
 
 def _position(item: Any, place: str) -> None:

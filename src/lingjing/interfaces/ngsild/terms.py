@@ -124,11 +124,20 @@ class _Names(dict[str, str]):
 
 
 class _Compacted(dict[str, str]):
-    """IRI → the name to write for it."""
+    """IRI → the name to write for it.
 
-    def __init__(self, terms: Mapping[str, Term], expanded: _Expanded) -> None:
+    Args:
+        terms: What the @context defines.
+        expanded: Their other direction.
+        is_for_values: Whether words that could not name an attribute will do, too.
+    """
+
+    def __init__(
+        self, terms: Mapping[str, Term], expanded: _Expanded, *, is_for_values: bool = False
+    ) -> None:
         super().__init__()
         self._expanded = expanded
+        self._is_for_values = is_for_values
         self._best: dict[str, str] = {}
         ranks: dict[str, tuple[bool, int, str]] = {}
         for name, term in terms.items():
@@ -156,7 +165,8 @@ class _Compacted(dict[str, str]):
             return best
         if iri.startswith(CORE_VOCABULARY):
             suffix = iri[len(CORE_VOCABULARY) :]
-            if _is_plain(suffix) and self._expanded[suffix] == iri:
+            is_word = suffix != "" if self._is_for_values else _is_plain(suffix)
+            if is_word and self._expanded[suffix] == iri:
                 return suffix
         candidates = [
             f"{name}:{iri[len(start) :]}"
@@ -181,10 +191,11 @@ class Terms:
         key: The same for two that mean the same; for caches.
         names: Name of an attribute or type → IRI, checked (`ngsild.bad-name`).
         expanded: Any name → IRI.
-        compacted: IRI → name.
+        compacted: IRI → name of an attribute or type.
+        words: IRI → word, for values.
     """
 
-    __slots__ = ("body", "compacted", "expanded", "key", "link", "names", "terms")
+    __slots__ = ("body", "compacted", "expanded", "key", "link", "names", "terms", "words")
 
     def __init__(
         self,
@@ -199,6 +210,7 @@ class Terms:
         self.expanded = _Expanded(self.terms)
         self.names = _Names(self.terms, self.expanded)
         self.compacted = _Compacted(self.terms, self.expanded)
+        self.words = _Compacted(self.terms, self.expanded, is_for_values=True)
         self.key = _digest(self.terms)
 
     def expand(self, name: str) -> str:
@@ -222,14 +234,15 @@ class Terms:
     def compact_vocab(self, value: Any) -> Any:
         """The value of a VocabProperty, compacted."""
         if isinstance(value, list):
-            return [self.compacted[item] for item in value]
-        return self.compacted[value]
+            return [self.words[item] for item in value]
+        return self.words[value]
 
     def linked(self, link: str, body: Any) -> Terms:
         """The same names under another address."""
         other = Terms.__new__(Terms)
         other.terms, other.key = self.terms, self.key
-        other.expanded, other.names, other.compacted = self.expanded, self.names, self.compacted
+        other.expanded, other.names = self.expanded, self.names
+        other.compacted, other.words = self.compacted, self.words
         other.link, other.body = link, body
         return other
 

@@ -30,6 +30,18 @@ def test_sound_geometries_are_taken_as_they_are(kind: str, coordinates: Any) -> 
     assert check_geometry(geometry) is geometry
 
 
+def test_a_geometry_may_come_as_a_string_of_json() -> None:
+    text = '{"type": "Point", "coordinates": [121.5, 31.3]}'
+    assert check_geometry(text) == {"type": "Point", "coordinates": [121.5, 31.3]}
+
+
+@pytest.mark.parametrize("text", ["", "here", "5", "[" * 5000, '{"type": "Circle"}'])
+def test_a_string_that_holds_no_geometry_is_refused(text: str) -> None:
+    with pytest.raises(LingjingError) as caught:
+        check_geometry(text)
+    assert caught.value.code == "ngsild.geometry-kind"
+
+
 @pytest.mark.parametrize(
     ("geometry", "code", "place"),
     [

@@ -70,6 +70,13 @@ def test_the_shortest_name_is_written(terms: Terms) -> None:
     assert terms.compact("https://nowhere.example/x") == "https://nowhere.example/x"
 
 
+def test_a_word_in_a_value_may_be_no_name_of_an_attribute(terms: Terms) -> None:
+    iri = terms.expand_vocab("non-commercial")
+    assert iri == DEFAULT_TERMS + "non-commercial"
+    assert terms.compact_vocab([iri]) == ["non-commercial"]
+    assert terms.expand(terms.compact(iri)) == iri
+
+
 def test_a_name_that_means_something_else_is_not_written_for_the_default_vocabulary(
     terms: Terms,
 ) -> None:
