@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 _WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT"})
 _ECHOED: Final = ("ngsild-tenant", "ngsild-snapshot")
 _EVERYWHERE: Final = frozenset({"at"})
+_TENANT: Final = re.compile(r"[\w.-]{1,100}")
 _log = logging.getLogger(__name__)
 
 
@@ -98,9 +100,20 @@ class Application:
             raise LingjingError("ngsild.unknown-parameter", name=unknown[0][:100], path=path[:200])
         if "at" in query:
             request.at_us = _instant(query["at"])
-        if route.makes_tenant and "ngsild-tenant" in headers:
-            await self.service.read(self.service.ledger.ensure_tenant, request.tenant)
+        if "ngsild-tenant" in headers:
+            await self._enter_tenant(route, request.tenant)
         return await route.handler(self.service, request)
+
+    async def _enter_tenant(self, route: Route, tenant: str) -> None:
+        """Make sure that a tenant's name is one, and that it exists where the route makes it.
+
+        Raises:
+            LingjingError: `ngsild.bad-tenant`.
+        """
+        if not _TENANT.fullmatch(tenant):
+            raise LingjingError("ngsild.bad-tenant", name=tenant[:100])
+        if route.makes_tenant:
+            await self.service.read(self.service.ledger.ensure_tenant, tenant)
 
     def _media(self, route: Route, headers: dict[str, str]) -> str:
         """The media type to answer in, and a look at that of the body.

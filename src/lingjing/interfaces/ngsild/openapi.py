@@ -208,7 +208,7 @@ def _operation(route: Route) -> dict[str, Any]:
             },
             "default": {
                 "description": "Refused, with the reason and the remedy.",
-                "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             },
         },
     }
