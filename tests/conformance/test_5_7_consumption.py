@@ -140,8 +140,6 @@ def test_a_projection_that_shows_nothing_of_an_entity_leaves_it_out(api: Api) ->
     ],
 )
 def test_a_query_that_is_too_wide_or_unclear_is_refused(api: Api, query: str) -> None:
-        assert api.get(f"/entities?{query}").status_code in (200, 400)
-        return
     assert problem(api.get(f"/entities?{query}")) == (400, "BadRequestData")
 
 

@@ -61,6 +61,12 @@ class Api:
         """One request; the path is below the base."""
         return self._runner.run(self._client.request(method, f"/ngsi-ld/v1{path}", **options))
 
+    def send_whole(self, **options: Any) -> httpx.Response:
+        """One request by its whole address."""
+        cookies = options.pop("cookies", None)
+        assert not cookies
+        return self._runner.run(self._client.request(**options))
+
     def wait(self, seconds: float) -> None:
         """Let the server live on for a while."""
         self._runner.run(asyncio.sleep(seconds))

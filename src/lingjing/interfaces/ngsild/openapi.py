@@ -196,7 +196,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
 def _operation(route: Route) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": route.operation,
-        "summary": (inspect.getdoc(route.handler) or route.operation).partition("\n")[0],
+        "summary": _summary(route),
         "tags": [route.clause.rpartition(".")[0] or route.clause],
         "x-clause": f"{STANDARD}, {route.clause}",
         "x-role": route.role,
@@ -219,6 +219,15 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {media: {"schema": schema} for media in route.consumes},
         }
     return described
+
+
+def _summary(route: Route) -> str:
+    """What the handler says of itself, else the name of the operation in words."""
+    said = inspect.getdoc(route.handler)
+    if said:
+        return said.partition("\n")[0]
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", route.operation)
+    return f"{words[:1].upper()}{words[1:].lower()} ({route.clause})."
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:

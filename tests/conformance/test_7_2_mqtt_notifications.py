@@ -1,0 +1,87 @@
+"""Clause 7.2: notifications over MQTT, with a real broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conformance_client import Api
+from mqtt_broker import Broker
+from watching import RISER, S, kept, prop, riser, subscription, until
+
+TOPIC = "district/yangpu"
+
+
+def subscribe(api: Api, uri: str, **endpoint: Any) -> None:
+    """Subscribe a topic."""
+    body = subscription(notification={"endpoint": {"uri": uri, **endpoint}})
+    answer = api.post("/subscriptions", body)
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize("version", ["mqtt3.1.1", "mqtt5.0", None])
+def test_a_notification_is_a_message_with_metadata_and_body(
+    api: Api, tmp_path: Path, version: str | None
+) -> None:
+    with Broker(tmp_path) as broker:
+        messages = broker.listen(TOPIC)
+        notifier = [{"key": "MQTT-Version", "value": version}] if version else []
+        more = {"notifierInfo": notifier} if notifier else {}
+        info = [{"key": "X-Key", "value": "k"}]
+        subscribe(api, f"mqtt://localhost:{broker.port}/{TOPIC}", receiverInfo=info, **more)
+        api.make(riser())
+        quality, message = messages.get(timeout=10)
+        assert quality == 0
+        assert message["metadata"]["Content-Type"] == "application/json"
+        assert message["metadata"]["X-Key"] == "k"
+        assert "Link" in message["metadata"]
+        assert message["body"]["type"] == "Notification"
+        assert message["body"]["data"] == [riser()]
+        assert until(lambda: kept(api)["notification"].get("status")) == "ok"
+
+
+@pytest.mark.parametrize("quality", [1, 2])
+def test_the_quality_of_service_is_the_one_that_was_asked_for(
+    api: Api, tmp_path: Path, quality: int
+) -> None:
+    with Broker(tmp_path) as broker:
+        messages = broker.listen(TOPIC)
+        notifier = [{"key": "MQTT-QoS", "value": str(quality)}]
+        subscribe(api, f"mqtt://127.0.0.1:{broker.port}/{TOPIC}", notifierInfo=notifier)
+        api.make(riser())
+        assert messages.get(timeout=10)[0] == quality
+
+
+def test_user_and_password_of_the_address_open_the_broker(api: Api, tmp_path: Path) -> None:
+    with Broker(tmp_path, password="s3cret") as broker:
+        messages = broker.listen(TOPIC)
+        place = f"127.0.0.1:{broker.port}/{TOPIC}"
+        subscribe(api, f"mqtt://sender:wrong@{place}")
+        api.make(riser())
+        refused = until(lambda: "lastFailure" in (n := kept(api)["notification"]) and n)
+        assert refused["status"] == "failed"
+        endpoint = {"uri": f"mqtt://sender:s3cret@{place}"}
+        api.patch(f"/subscriptions/{S}", {"notification": {"endpoint": endpoint}})
+        api.patch(f"/entities/{RISER}/attrs", {"temperature": prop(1)})
+        # the first one is tried again, and taken now that the password is right
+        assert messages.get(timeout=20)[1]["body"]["data"]
+
+
+def test_a_broker_that_was_away_is_told_when_it_is_back(api: Api, tmp_path: Path) -> None:
+    with Broker(tmp_path) as broker:
+        subscribe(api, f"mqtt://127.0.0.1:{broker.port}/{TOPIC}")
+        api.make(riser())
+        until(lambda: kept(api)["notification"].get("status") == "ok")
+        broker.stop()
+        api.patch(f"/entities/{RISER}/attrs", {"temperature": prop(1)})
+        until(lambda: kept(api)["notification"].get("status") == "failed")
+        broker.start()
+        messages = broker.listen(TOPIC)
+        assert messages.get(timeout=20)[1]["body"]["data"] == [riser(temperature=prop(1))]
+
+
+def test_a_broker_outside_the_allowed_networks_is_not_called(api: Api) -> None:
+    subscribe(api, f"mqtt://10.1.2.3/{TOPIC}")
+    api.make(riser())
+    until(lambda: kept(api)["notification"].get("status") == "failed")
