@@ -357,9 +357,14 @@ class WorkDesk:
     ) -> int:
         """Remove an entity's whole history, an attribute's (a dataset's), or one row."""
         self._write_through()
-        return self._group.driver.erase_history(
+        erased = self._group.driver.erase_history(
             self.branch, entity_id, attribute, dataset, sequence
         )
+        # An entity whose history went may not be known any more: look again when it is asked for.
+        key = (self.branch.key, entity_id)
+        self._group.sights.pop(key, None)
+        self._group.forgotten.add(key)
+        return erased
 
     def amend_history(self, entity_id: str, sequence: int, instance: Instance) -> bool:
         """Replace the instance of one row of history; whether there was such a row."""

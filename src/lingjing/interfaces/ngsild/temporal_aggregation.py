@@ -58,7 +58,7 @@ def read_aggregates(
         span = msgspec.structs.replace(query.span((attribute,)), dataset=dataset)
         work = _Work(ledger, branch, entity_id, attribute, span)
         is_number = kind == _NUMBER
-        aggregate = work.of_numbers(query) if is_number else work.of_others(query)
+        aggregate = work.of_numbers(query) if is_number else work.of_others(query, kind)
         if aggregate.start_us.size:
             told = "Property" if is_number else kind
             found.setdefault(attribute, {})[dataset] = (told, aggregate)
@@ -114,8 +114,6 @@ class _Work:
         period = query.period
         if period is None or not period.months:
             length = None if period is None else period.microseconds
-            if length is not None:
-                self._bounded(query, length)
             return self._aggregate(self.span, query.methods, length)
         whole = self._aggregate(self.span, ("totalCount",), None)
         if not whole.start_us.size:
@@ -136,13 +134,6 @@ class _Work:
             },
         )
 
-    def _bounded(self, query: TemporalQuery, length: int) -> None:
-        """Refuse more periods than can be told, where the window says how long it is."""
-        if query.from_us is None or query.to_us is None:
-            return
-        if query.to_us - query.from_us > length * MOST_PERIODS:
-            raise _too_many()
-
     def _aggregate(self, span: Span, methods: Sequence[Method], period_us: int | None) -> Aggregate:
         found = self.ledger.aggregate(
             self.branch, self.entity_id, self.attribute, span, methods, period_us
@@ -151,7 +142,7 @@ class _Work:
             raise _too_many()
         return found
 
-    def of_others(self, query: TemporalQuery) -> Aggregate:
+    def of_others(self, query: TemporalQuery, kind: str) -> Aggregate:
         """What is no number, counted row by row."""
         rows = [
             (_time(moment), payload(moment.instance))
@@ -162,21 +153,17 @@ class _Work:
         if not rows:
             return Aggregate(np.empty(0, np.int64), np.empty(0, np.int64), {})
         start = rows[0][0] if query.from_us is None else query.from_us
-        last = rows[-1][0] + 1
-        if query.period is None:
-            ranges: list[tuple[int, int]] = [(start, query.to_us or last)]
-        else:
-            ranges = list(_periods(query.period, start, last))
+        whole = (start, rows[-1][0] + 1 if query.to_us is None else query.to_us)
         told: list[tuple[int, int, list[Any]]] = []
-        position = 0
-        for first, end in ranges:
-            values = []
-            while position < len(rows) and rows[position][0] < end:
-                values.append(rows[position][1])
-                position += 1
-            if values:
-                told.append((first, end, values))
-        methods = [name for name in query.methods if _applies(name, told)]
+        for at_us, value in rows:
+            if told and at_us < told[-1][1]:
+                told[-1][2].append(value)
+                continue
+            first, end = whole if query.period is None else _period_at(query.period, start, at_us)
+            told.append((first, end, [value]))
+        if len(told) > MOST_PERIODS:
+            raise _too_many()
+        methods = [name for name in query.methods if _applies(name, kind, told)]
         return Aggregate(
             np.array([first for first, _, _ in told], dtype=np.int64),
             np.array([end for _, end, _ in told], dtype=np.int64),
@@ -202,6 +189,14 @@ def _periods(period: Duration, start: int, end: int) -> Iterator[tuple[int, int]
         first = following
 
 
+def _period_at(period: Duration, start: int, at_us: int) -> tuple[int, int]:
+    """The period of a time, counted from a start."""
+    if not period.months:
+        first = start + (at_us - start) // period.microseconds * period.microseconds
+        return first, first + period.microseconds
+    return next(found for found in _periods(period, start, at_us + 1) if at_us < found[1])
+
+
 def _too_many() -> LingjingError:
     return LingjingError(
         "query.too-complex",
@@ -216,10 +211,10 @@ def _time(moment: Moment) -> int:
     return moment.recorded_us if moment.observed_us is None else moment.observed_us
 
 
-def _applies(method: str, told: list[tuple[int, int, list[Any]]]) -> bool:
+def _applies(method: str, kind: str, told: list[tuple[int, int, list[Any]]]) -> bool:
     """Whether a method means something for values of this kind."""
-    if method in _COUNTS:
-        return True
+    if method in _COUNTS or kind != "Property":
+        return method in _COUNTS
     values = [value for _, _, found in told for value in found]
     if all(isinstance(value, bool | int | float) for value in values):
         return True
