@@ -11,6 +11,7 @@ from mqtt_broker import Broker
 from watching import RISER, S, kept, prop, riser, subscription, until
 
 TOPIC = "district/yangpu"
+PASSWORD = "s3cret"  # noqa: S105  (of a broker that lives for one test)
 
 
 def subscribe(api: Api, uri: str, **endpoint: Any) -> None:
@@ -54,14 +55,14 @@ def test_the_quality_of_service_is_the_one_that_was_asked_for(
 
 
 def test_user_and_password_of_the_address_open_the_broker(api: Api, tmp_path: Path) -> None:
-    with Broker(tmp_path, password="s3cret") as broker:
+    with Broker(tmp_path, password=PASSWORD) as broker:
         messages = broker.listen(TOPIC)
         place = f"127.0.0.1:{broker.port}/{TOPIC}"
         subscribe(api, f"mqtt://sender:wrong@{place}")
         api.make(riser())
         refused = until(lambda: "lastFailure" in (n := kept(api)["notification"]) and n)
         assert refused["status"] == "failed"
-        endpoint = {"uri": f"mqtt://sender:s3cret@{place}"}
+        endpoint = {"uri": f"mqtt://sender:{PASSWORD}@{place}"}
         api.patch(f"/subscriptions/{S}", {"notification": {"endpoint": endpoint}})
         api.patch(f"/entities/{RISER}/attrs", {"temperature": prop(1)})
         # the first one is tried again, and taken now that the password is right
