@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conformance_client import CONTEXT, CONTEXT_LINK, VOCABULARY, Api
-from receivers import Receiver, answers, in_turn
+from receivers import Receiver, answers, in_turn, sleeps
 from watching import RISER, TANK, S, kept, prop, riser, subscribe, told, until
 
 NULL = "urn:ngsi-ld:null"
@@ -315,6 +315,19 @@ def test_a_receiver_outside_the_allowed_networks_is_a_failure(api: Api) -> None:
     api.make(riser())
     counted = until(lambda: _with(api, "lastFailure"))
     assert (counted["status"], counted["timesFailed"]) == ("failed", 1)
+
+
+def test_a_slow_receiver_delays_neither_writers_nor_others(api: Api) -> None:
+    with Receiver(sleeps(30)) as slow, Receiver() as good:
+        endpoint = {"timeout": 30_000}
+        subscribe(api, slow, id="urn:s:slow", endpoint=endpoint)
+        subscribe(api, good)
+        api.make(riser())
+        for value in range(20):
+            api.patch(ATTRIBUTES, {"temperature": prop(value)})
+        last = {"temperature": prop(19)}
+        assert until(lambda: told(good)[-1] == riser(**last))
+        assert slow.received.qsize() == 1
 
 
 def test_periodic_notifications_tell_what_is_there_changed_or_not(api: Api) -> None:

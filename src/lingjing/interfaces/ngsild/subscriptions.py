@@ -98,7 +98,7 @@ class Subscriptions:
                 listen_to_notes(lambda _, name: self._heard(loop, name))
             self._task = loop.create_task(self._look())
 
-    async def stop(self, timeout_s: float = 5.0) -> None:
+    async def stop(self, timeout_s: float = 2.0) -> None:
         """Tell what waits, for at most so long [s], and end."""
         if self._task is not None:
             self._task.cancel()
@@ -180,6 +180,10 @@ class Subscriptions:
             for _, body in notes
         )
         return [event for event in events if event is not None]
+
+    def watches(self) -> list[Watch]:
+        """What all subscriptions at work wait for."""
+        return [item.watch for item in self._notifier.subscribers()]
 
     def metrics(self) -> dict[str, int]:
         """Figures for the observer (see `Notifier.metrics`)."""

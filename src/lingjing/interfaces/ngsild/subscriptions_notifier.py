@@ -140,7 +140,7 @@ class Notifier:
         self._thread.start()
         started.wait()
 
-    def stop(self, timeout_s: float = 5.0) -> None:
+    def stop(self, timeout_s: float = 2.0) -> None:
         """Match and tell what waits, for at most so long [s], then end."""
         thread, loop = self._thread, self._loop
         if thread is None or loop is None:
