@@ -155,6 +155,9 @@ _BODIES: Final[dict[str, Schema]] = {
 }
 """Bodies by operation; the others are a fragment."""
 
+_LISTING: Final = frozenset({"createBatch", "upsertBatch"})
+"""Operations that answer with the ids of what they made."""
+
 _PATH_NAME: Final = re.compile(r"\{(\w+)\}")
 _HEADERS: Final[tuple[tuple[str, str], ...]] = (
     ("NGSILD-Tenant", "tenant"),
@@ -201,16 +204,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "x-clause": f"{STANDARD}, {route.clause}",
         "x-role": route.role,
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
-        "responses": {
-            "2XX": {
-                "description": "Done.",
-                "content": {media: {"schema": {}} for media in route.produces},
-            },
-            "default": {
-                "description": "Refused, with the reason and the remedy.",
-                "content": {JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            },
-        },
+        "responses": _responses(route),
     }
     if route.consumes:
         schema = _BODIES.get(route.operation, {"$ref": "#/components/schemas/Fragment"})
@@ -219,6 +213,27 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {media: {"schema": schema} for media in route.consumes},
         }
     return described
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    """What may be answered; reading has content, writing has none unless part of it failed."""
+    content = {media: {"schema": {}} for media in route.produces}
+    refused = {
+        "description": "Refused, with the reason and the remedy.",
+        "content": {JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if route.method == "GET" or route.clause.startswith("5.7"):
+        return {"2XX": {"description": "Found.", "content": content}, "default": refused}
+    made: dict[str, Any] = {"description": "Created."}
+    if route.operation in _LISTING:
+        made["content"] = {JSON: {"schema": {"type": "array", "items": _TEXT}}}
+    return {
+        "200": {"description": "Done.", "content": content},
+        "201": made,
+        "204": {"description": "Done."},
+        "207": {"description": "Done in part.", "content": {JSON: {"schema": {"type": "object"}}}},
+        "default": refused,
+    }
 
 
 def _summary(route: Route) -> str:
