@@ -106,6 +106,11 @@ def short(iri: str) -> str:
     return iri.removeprefix(DEFAULT_TERMS)
 
 
+def iri(name: str) -> str:
+    """The IRI of a name as people use it; what is an IRI already stays."""
+    return name if ":" in name else DEFAULT_TERMS + name
+
+
 def same(one: Instance | None, other: Instance | None) -> bool:
     """Whether two instances say the same, whenever they were written."""
     if one is other:

@@ -337,7 +337,7 @@ class _Work:
 def _stamped(item: Instance, now: str, held: Instance | None = None) -> Instance:
     """The instance with its times, and those of the attributes in it."""
     stamped = dict(item)
-    stamped["createdAt"] = held["createdAt"] if held is not None else now
+    stamped["createdAt"] = now if held is None else held.get("createdAt", now)
     stamped["modifiedAt"] = now
     nested = item.get("attributes")
     if nested:

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, create_app
+from lingjing.interfaces.http import API, branches, create_app
 from lingjing.interfaces.http.endpoints import ENDPOINTS
+from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
 from lingjing.interfaces.http.runs import job_content
 from lingjing.interfaces.http.shelf import Shelf
@@ -400,8 +401,14 @@ def test_the_page_has_a_word_for_every_choice(client: Any, repository: Path) -> 
 
 def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     page = (repository / "docs/reference/http-api.md").read_text(encoding="utf-8")
-    written = set(re.findall(r"^### `GET (/api/v1\S+)`", page, flags=re.MULTILINE))
-    assert written == {API + path.replace(":path", "") for path in ENDPOINTS}
+    written = set(re.findall(r"^### `([A-Z]+) (/api/v1\S+)`", page, flags=re.MULTILINE))
+    reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
+    branching = {
+        (method, route.path)
+        for route in branches.ROUTES
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert written - {("POST", OBSERVATIONS)} == reading | branching
     codes = {code for code in error_texts() if code.startswith("http.")}
     assert codes == set(re.findall(r"`(http\.[a-z-]+)`", page))
 

@@ -20,7 +20,7 @@ from lingjing.interfaces.cli.frame import (
 )
 from lingjing.twin import branches as lines
 from lingjing.twin.branches import Choice, EntityDifference, Kind, Merge, OnConflict, short
-from lingjing.twin.documents import DEFAULT_TERMS, Instance, instant_text, payload
+from lingjing.twin.documents import Instance, instant_text, payload
 from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch
 from lingjing.vocabulary import kinds, quantities, units, words
 
@@ -146,7 +146,9 @@ def merge(
     as_json: bool,
 ) -> int:
     """Take changes over into the line the branch was made from; the status is 8 on conflict."""
-    choice = Choice(frozenset(ids), frozenset(map(_iri, types)), frozenset(map(_iri, attributes)))
+    choice = Choice(
+        frozenset(ids), frozenset(map(lines.iri, types)), frozenset(map(lines.iri, attributes))
+    )
     with open_ledger(data, store) as ledger:
         done = lines.merge(
             ledger,
@@ -218,10 +220,6 @@ def _tell_merge(done: Merge, *, dry_run: bool) -> None:
         return
     tell(list(done.applied), _SHOWN)
     click.echo(say("branch.would-merge" if dry_run else "branch.merged", count=len(done.applied)))
-
-
-def _iri(name: str) -> str:
-    return name if ":" in name else DEFAULT_TERMS + name
 
 
 def _kind_title(types: tuple[str, ...]) -> str:

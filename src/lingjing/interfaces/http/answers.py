@@ -30,6 +30,8 @@ STATUS = {
 STATUS_BY_CODE = {
     "http.method-not-allowed": 405,
     "http.foreign-host": 421,
+    "twin.branch-exists": 409,
+    "twin.branch-in-use": 409,
     "access.needed": 401,
     "access.unknown-scheme": 401,
     "access.unknown-key": 401,

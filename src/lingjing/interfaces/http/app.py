@@ -19,12 +19,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lingjing.engine.access import Gate
+from lingjing.interfaces.http import branches
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.contract import Store
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LOCALES, LingjingError
 
 API = "/api/v1"
@@ -51,6 +53,7 @@ def create_app(
     web_dir: Path | None = None,
     *,
     store: Store | None = None,
+    ledger: Ledger | None = None,
     gate: Gate | None = None,
     hosts: frozenset[str] | None = LOOPBACK_NAMES,
     alongside: Life = contextlib.nullcontext,
@@ -61,6 +64,7 @@ def create_app(
         data_dir: Folder that holds everything kept; it may still be empty.
         web_dir: Where the built page lies; the one in the package by default.
         store: A store to read instead of the one in the folder.
+        ledger: The living twin, for branches; None leaves them out.
         gate: Who may do what; None lets everyone read.
         hosts: Host names that are answered; None answers to any.
         alongside: Runs while the application does.
@@ -87,6 +91,7 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *(branches.ROUTES if ledger is not None else ()),
             Route("/", page, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
             Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
@@ -104,6 +109,7 @@ def create_app(
         lifespan=life,
     )
     app.state.shelf = shelf
+    app.state.ledger = ledger
     return app
 
 

@@ -13,14 +13,14 @@ from lingjing.vocabulary import LingjingError
 _OPEN: Final = frozenset({"/", "/icon.svg", "/health", "/ready"})
 """The page itself holds no data; health must be asked before anyone has a key."""
 _OPEN_FOLDER: Final = "/assets/"
-_SENSE: Final = frozenset({"/api/v1/observations"})
+OBSERVATIONS: Final = "/api/v1/observations"
 
 
 def role_of(method: str, path: str) -> str | None:
     """The role that a request needs; None where anyone may."""
     if path in _OPEN or path.startswith(_OPEN_FOLDER):
         return None
-    if path in _SENSE:
+    if path == OBSERVATIONS:
         return "sense"
     return "read" if method in ("GET", "HEAD", "OPTIONS") else "operate"
 
