@@ -96,7 +96,12 @@ def test_append_adds_types_and_sets_scopes() -> None:
     )
     assert outcome.document["type"] == ["x:Car", "x:Bus"]
     assert outcome.document["scope"] == ["/a"]
-    assert noted(outcome) == [("update", None, "")]
+    assert noted(outcome) == [("update", None, ""), ("create", changes.SCOPE, "")]
+    assert outcome.changes[1].current is False
+    again = changes.appended(
+        outcome.document, {"scope": ["/b"], "attributes": {}}, NOW, overwrite=False
+    )
+    assert again.document["scope"] == ["/a", "/b"]
 
 
 def test_update_adds_an_attribute_that_the_entity_lacks_but_no_scope() -> None:
