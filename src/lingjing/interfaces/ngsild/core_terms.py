@@ -107,15 +107,17 @@ NOT_ATTRIBUTES: Final = frozenset(
         for name in (
             *("createdAt", "modifiedAt", "deletedAt", "observedAt", "expiresAt", "scope"),
             *("datasetId", "instanceId", "unitCode", "hasObjectType", "hasValueType", "lang"),
-            *("hasDataset", "entity", "entityList", "hasObject", "hasLanguageMap", "hasVocab"),
-            *("hasJSON", "hasValueList", "hasObjectList", "hasObjects", "hasValues"),
             *("hasPreviousJson", "hasPreviousLanguageMap", "hasPreviousObject"),
             *("hasPreviousObjectList", "hasPreviousValue", "hasPreviousValueList"),
             "hasPreviousVocab",
         )
     }
 )
-"""Names that the standard keeps for itself; an attribute cannot be called so (4.5.1)."""
+"""Members of attributes that are no attributes themselves; none can be called so (4.5.1).
+
+Words for the value of an attribute, such as `value` or `vocab`, are not among them: data models in
+use have attributes of these names.
+"""
 
 
 def is_core_address(address: str) -> bool:

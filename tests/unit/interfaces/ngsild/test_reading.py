@@ -338,9 +338,16 @@ def test_faults_in_attributes_are_named_with_their_place(
     assert fault({"name": attribute}) == (code, place)
 
 
-@pytest.mark.parametrize("name", ["datasetId", "instanceId", "observedAt", "unitCode", "object"])
+@pytest.mark.parametrize("name", ["datasetId", "instanceId", "observedAt", "unitCode", "lang"])
 def test_words_that_the_standard_keeps_cannot_name_attributes(name: str) -> None:
     assert fault({name: {"type": "Property", "value": 1}}) == ("ngsild.reserved-name", name)
+
+
+@pytest.mark.parametrize("name", ["value", "vocab", "object"])
+def test_words_for_values_can_name_attributes_of_an_entity(name: str) -> None:
+    body = entity(**{name: {"type": "Property", "value": 1}})
+    found = read_entity(body, TERMS)["attributes"]
+    assert found == {TERMS.expand(name): {"": {"type": "Property", "value": 1}}}
 
 
 def test_the_same_attribute_spelled_twice_is_refused() -> None:
