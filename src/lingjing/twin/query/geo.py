@@ -279,10 +279,13 @@ def _near(geometry: BaseGeometry, reach: Reach) -> Callable[[dict[str, Any]], bo
         x, y = geometry.x, geometry.y
 
         def near_point(value: dict[str, Any]) -> bool:
-            if value.get("type") == "Point":
+            if value.get("type") != "Point":
+                return near_any(value)
+            try:
                 longitude, latitude = value["coordinates"][:2]
                 return least <= great_circle_m(x, y, longitude, latitude) <= most
-            return near_any(value)
+            except (KeyError, TypeError, ValueError):
+                return False
 
     def near_any(value: dict[str, Any]) -> bool:
         other = geometry_of(value)

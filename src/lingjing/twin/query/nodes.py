@@ -95,7 +95,9 @@ class Term(msgspec.Struct, frozen=True):
         if self.operator == "lacks":
             return f"!{self.path}"
         if self.operator in PATTERNS:
-            return f"{self.path}{self.operator}{json.dumps(self.pattern, ensure_ascii=False)}"
+            # backslashes are the pattern's own
+            quoted = self.pattern.replace('"', '\\"')
+            return f'{self.path}{self.operator}"{quoted}"'
         return f"{self.path}{self.operator}{','.join(map(str, self.values))}"
 
 
