@@ -11,6 +11,7 @@ from lingjing.engine.access import Gate
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.app import create_app
 from lingjing.interfaces.http.gate import AccessGuard
+from lingjing.interfaces.http.observations import PATH as OBSERVATIONS
 from lingjing.interfaces.http.operations import PATHS, Meters, Operations
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard, host_name
 from lingjing.interfaces.ngsild.app import Application
@@ -29,6 +30,7 @@ class Root:
         page: The page and its endpoints; it checks the host name itself.
         operations: Health, readiness and figures.
         hosts: Host names that are answered; None answers to any.
+        sensors: Takes observations; None where nothing flows in.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Root:
         page: Starlette,
         operations: ASGIApp,
         hosts: frozenset[str] | None,
+        sensors: ASGIApp | None = None,
     ) -> None:
         self.page = page
+        self._sensors = None if sensors is None else Guard(sensors, hosts)
         self._interface = interface
         self._operations = Guard(operations, hosts)
         self._foreign = Guard(_never, hosts)
@@ -55,6 +59,8 @@ class Root:
                 await self._foreign(scope, receive, send)
         elif path in PATHS:
             await self._operations(scope, receive, send)
+        elif path == OBSERVATIONS and self._sensors is not None and scope["type"] == "http":
+            await self._sensors(scope, receive, send)
         else:
             await self.page(scope, receive, send)
 
@@ -87,6 +93,7 @@ def create_root(
     store: Store | None = None,
     web_dir: Path | None = None,
     meters: Meters | None = None,
+    sensors: ASGIApp | None = None,
 ) -> Root:
     """The whole server over one ledger and one data folder.
 
@@ -97,14 +104,23 @@ def create_root(
         store: Where the page reads districts; None for the folder.
         web_dir: Where the built page lies; the one in the package by default.
         meters: Where answers are counted.
+        sensors: Takes observations; None where nothing flows in.
     """
     hosts = answered_hosts(gate)
     page = create_app(
-        data_dir, web_dir, store=store, gate=gate, hosts=hosts, alongside=Living(service)
+        data_dir,
+        web_dir,
+        store=store,
+        ledger=service.ledger,
+        gate=gate,
+        hosts=hosts,
+        alongside=Living(service),
     )
     operations = Operations(service.ledger, meters or Meters(), service.read_long)
     guarded = operations if gate is None else AccessGuard(operations, gate)
-    return Root(Application(service, ROUTES, HEADERS), page, guarded, hosts)
+    if sensors is not None and gate is not None:
+        sensors = AccessGuard(sensors, gate)
+    return Root(Application(service, ROUTES, HEADERS), page, guarded, hosts, sensors)
 
 
 def answered_hosts(gate: Gate | None) -> frozenset[str] | None:

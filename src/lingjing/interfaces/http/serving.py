@@ -15,8 +15,12 @@ import msgspec
 import uvicorn
 
 from lingjing.engine.access import ACCESS_FILE, Gate, read_settings
+from lingjing.engine.ingest import Intake
+from lingjing.engine.ingest_mqtt import MqttIntake
+from lingjing.engine.ingest_rules import read_rules
 from lingjing.engine.keeping import RunKeeper
 from lingjing.engine.settings import STORE_VARIABLE, open_ledger
+from lingjing.interfaces.http.observations import Observations
 from lingjing.interfaces.http.operations import Measured, Meters
 from lingjing.interfaces.http.root import create_root
 from lingjing.interfaces.ngsild.contexts import Contexts
@@ -144,7 +148,10 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
         ledger, contexts, Subscriptions(ledger, contexts, networks), settings.limits, gate
     )
     meters = Meters()
-    root = create_root(wanted.data_dir, service, gate=gate, meters=meters)
+    rules = read_rules(wanted.data_dir)
+    intake = Intake(ledger, rules.intake)
+    sensors = Observations(intake, rules, settings.limits.body_bytes)
+    root = create_root(wanted.data_dir, service, gate=gate, meters=meters, sensors=sensors)
     threading.Thread(target=root.page.state.shelf.warm, daemon=True).start()
     config = uvicorn.Config(
         Measured(root, meters),
@@ -160,7 +167,10 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
         timer.start()
     keeper = RunKeeper(ledger, wanted.data_dir)
     keeper.start()
+    listener = None if rules.mqtt is None else MqttIntake(intake, rules)
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
+        if listener is not None:
+            listener.close()
         keeper.stop()
