@@ -41,10 +41,13 @@ def test_4_6_2_names_in_chinese_are_names(api: Api) -> None:
     assert api.entity("urn:ngsi-ld:立管:一") == body
 
 
-@pytest.mark.parametrize("name", ["my attr", "9lives", "a-b", "a<b", "a'b", "a;b", "a(b)", "a=b"])
-def test_4_6_2_names_with_forbidden_characters_are_refused(api: Api, name: str) -> None:
-    assert problem(api.post("/entities", riser(**{name: 1}))) == (400, "BadRequestData")
-    assert problem(api.post("/entities", riser(type=name))) == (400, "BadRequestData")
+WRONG_NAMES = ["my attr", "9lives", "a-b", "a<b", "a'b", "a;b", "a(b)", "a=b"]
+
+
+def test_4_6_2_names_with_forbidden_characters_are_refused(api: Api) -> None:
+    for name in WRONG_NAMES:
+        assert problem(api.post("/entities", riser(**{name: 1}))) == (400, "BadRequestData")
+        assert problem(api.post("/entities", riser(type=name))) == (400, "BadRequestData")
 
 
 def test_5_5_5_without_a_context_names_belong_to_the_default_vocabulary(api: Api) -> None:
