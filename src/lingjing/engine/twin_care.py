@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from lingjing.engine.settings import TWIN_FILE, open_ledger
 from lingjing.vocabulary import LingjingError, Place
+
+SEALED: Final = "sealed"
+"""Folder of sealed history, in the data folder."""
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -101,3 +105,16 @@ def _require(data: Path, store: str | None) -> None:
     path = data / TWIN_FILE
     if store is None and not path.is_file():
         raise LingjingError("twin.cannot-open", Place(file=str(path)), path=path)
+
+
+def seal(data: Path, store: str | None, before: datetime) -> dict[str, Any]:
+    """Move history older than an instant into Parquet files in the data folder.
+
+    What is sealed still answers; it is found under the data folder, which must stay with the twin.
+
+    Returns:
+        `rows` moved, and the `file` they are in now (None where there were none).
+    """
+    _require(data, store)
+    with open_ledger(data, store) as ledger:
+        return ledger.seal(round(before.timestamp() * 1e6), data / SEALED)

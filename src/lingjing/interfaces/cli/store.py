@@ -18,7 +18,7 @@ from lingjing.interfaces.cli.frame import (
     say,
     store_option,
 )
-from lingjing.vocabulary import EXIT_CODES
+from lingjing.vocabulary import EXIT_CODES, Place, parse_instant
 
 
 @click.group(help=say("help.store"))
@@ -95,6 +95,21 @@ def copy(
         for problem in moved.problems:
             click.echo(problem)
     return EXIT_CODES["input"] if moved.problems else 0
+
+
+@store.command(help=say("help.store-seal"))
+@click.option("--before", required=True, metavar="TIME", help=say("option.before"))
+@data_option
+@store_option
+@json_option
+def seal(before: str, data: Path, store: str | None, as_json: bool) -> None:
+    """Move old history into Parquet files beside the twin."""
+    instant = parse_instant(before, place=Place(field="--before"))
+    done = twin_care.seal(data, store, instant)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(say("store.sealed", rows=done["rows"], file=done["file"] or "—"))
 
 
 def _tell(key: str, size: dict[str, int], *, as_json: bool, **values: object) -> None:
