@@ -86,22 +86,22 @@ def test_a_null_tells_that_the_attribute_had_ended(api: Api) -> None:
     assert "level" not in api.entity(TANK)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"type": "Tank", "level": [at(1, 1)]},
-        {"id": "no uri", "type": "Tank", "level": [at(1, 1)]},
-        {"id": TANK, "level": [at(1, 1)]},
-        {"id": TANK, "type": "Tank", "level": [{"type": "Property"}]},
-        {"id": TANK, "type": "Tank", "level": [at(1, 1, observedAt="yesterday")]},
-        {"id": TANK, "type": "Tank", "expiresAt": "urn:ngsi-ld:null", "level": [at(1, 1)]},
-        {"id": TANK, "type": "Tank", "scope": [{"type": "Property", "value": 5}]},
-        {"id": TANK, "type": "Tank", "scope": [{"type": "Relationship", "object": "urn:a:b"}]},
-    ],
-)
-def test_what_is_no_evolution_is_refused_and_leaves_nothing(api: Api, body: dict[str, Any]) -> None:
-    assert problem(api.post("/temporal/entities", body)) == (400, "BadRequestData")
-    assert api.get(PATH).status_code == 404
+NO_EVOLUTIONS: list[Any] = [
+    {"type": "Tank", "level": [at(1, 1)]},
+    {"id": "no uri", "type": "Tank", "level": [at(1, 1)]},
+    {"id": TANK, "level": [at(1, 1)]},
+    {"id": TANK, "type": "Tank", "level": [{"type": "Property"}]},
+    {"id": TANK, "type": "Tank", "level": [at(1, 1, observedAt="yesterday")]},
+    {"id": TANK, "type": "Tank", "expiresAt": "urn:ngsi-ld:null", "level": [at(1, 1)]},
+    {"id": TANK, "type": "Tank", "scope": [{"type": "Property", "value": 5}]},
+    {"id": TANK, "type": "Tank", "scope": [{"type": "Relationship", "object": "urn:a:b"}]},
+]
+
+
+def test_what_is_no_evolution_is_refused_and_leaves_nothing(api: Api) -> None:
+    for body in NO_EVOLUTIONS:
+        assert problem(api.post("/temporal/entities", body)) == (400, "BadRequestData")
+        assert api.get(PATH).status_code == 404
 
 
 def test_instances_are_added_to_an_attribute_or_to_a_new_one(api: Api) -> None:

@@ -37,54 +37,52 @@ def values(api: Api, query: str, name: str = "level") -> list[Any]:
     return [one["value"] for one in answer.json().get(name, [])]
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("", [0, 1, 2, 3, 4, 5]),
-        ("timerel=before&timeAt=2026-01-20T02:00:00Z", [0, 1]),
-        ("timerel=after&timeAt=2026-01-20T04:00:00Z", [4, 5]),
-        ("timerel=after&timeAt=2026-01-20T04:00:00.000Z", [4, 5]),
-        ("timerel=between&timeAt=2026-01-20T01:00:00Z&endTimeAt=2026-01-20T03:00:00Z", [1, 2]),
-        ("lastN=2", [4, 5]),
-        ("lastN=2&timerel=before&timeAt=2026-01-20T03:00:00Z", [1, 2]),
-    ],
-)
-def test_windows_begin_with_their_start_and_leave_their_end_out(
-    api: Api, query: str, expected: list[int]
-) -> None:
-    make(api, level=HOURS)
-    assert values(api, query) == expected
+WINDOWS: list[Any] = [
+    ("", [0, 1, 2, 3, 4, 5]),
+    ("timerel=before&timeAt=2026-01-20T02:00:00Z", [0, 1]),
+    ("timerel=after&timeAt=2026-01-20T04:00:00Z", [4, 5]),
+    ("timerel=after&timeAt=2026-01-20T04:00:00.000Z", [4, 5]),
+    ("timerel=between&timeAt=2026-01-20T01:00:00Z&endTimeAt=2026-01-20T03:00:00Z", [1, 2]),
+    ("lastN=2", [4, 5]),
+    ("lastN=2&timerel=before&timeAt=2026-01-20T03:00:00Z", [1, 2]),
+]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "timerel=during&timeAt=2026-01-20T02:00:00Z",
-        "timerel=after",
-        "timeAt=2026-01-20T02:00:00Z",
-        "timerel=after&timeAt=2026-01-20",
-        "timerel=after&timeAt=2026-01-20T02:00:00+08:00",
-        "timerel=between&timeAt=2026-01-20T02:00:00Z",
-        "timerel=between&timeAt=2026-01-20T02:00:00Z&endTimeAt=2026-01-19T02:00:00Z",
-        "lastN=0",
-        "lastN=-1",
-        "lastN=1.5",
-        "timeproperty=seenAt",
-        "options=aggregatedValues",
-        "aggrMethods=median",
-        "aggrMethods=avg&aggrPeriodDuration=1h",
-        "aggrMethods=avg&aggrPeriodDuration=P",
-        "aggrMethods=avg&aggrPeriodDuration=PT",
-        "aggrMethods=avg&lastN=3",
-        "options=temporalValues,aggregatedValues&aggrMethods=avg",
-        "pick=level&omit=level",
-        "pick=level&attrs=level",
-        "pick=feeds{name}",
-    ],
-)
-def test_what_means_nothing_is_refused(api: Api, query: str) -> None:
+def test_windows_begin_with_their_start_and_leave_their_end_out(api: Api) -> None:
     make(api, level=HOURS)
-    assert problem(api.get(f"{PATH}?{quote(query, safe='=&')}")) == (400, "BadRequestData")
+    for query, expected in WINDOWS:
+        assert values(api, query) == expected
+
+
+NOTHING = [
+    "timerel=during&timeAt=2026-01-20T02:00:00Z",
+    "timerel=after",
+    "timeAt=2026-01-20T02:00:00Z",
+    "timerel=after&timeAt=2026-01-20",
+    "timerel=after&timeAt=2026-01-20T02:00:00+08:00",
+    "timerel=between&timeAt=2026-01-20T02:00:00Z",
+    "timerel=between&timeAt=2026-01-20T02:00:00Z&endTimeAt=2026-01-19T02:00:00Z",
+    "lastN=0",
+    "lastN=-1",
+    "lastN=1.5",
+    "timeproperty=seenAt",
+    "options=aggregatedValues",
+    "aggrMethods=median",
+    "aggrMethods=avg&aggrPeriodDuration=1h",
+    "aggrMethods=avg&aggrPeriodDuration=P",
+    "aggrMethods=avg&aggrPeriodDuration=PT",
+    "aggrMethods=avg&lastN=3",
+    "options=temporalValues,aggregatedValues&aggrMethods=avg",
+    "pick=level&omit=level",
+    "pick=level&attrs=level",
+    "pick=feeds{name}",
+]
+
+
+def test_what_means_nothing_is_refused(api: Api) -> None:
+    make(api, level=HOURS)
+    for query in NOTHING:
+        assert problem(api.get(f"{PATH}?{quote(query, safe='=&')}")) == (400, "BadRequestData")
 
 
 def test_an_unknown_form_is_an_invalid_request(api: Api) -> None:
@@ -277,26 +275,26 @@ def test_results_come_in_pages_of_entities(api: Api) -> None:
     assert [one[-1] for one in query(api, "type=Tank&orderBy=id;desc&limit=2")] == ["4", "3"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "type=Tank",
-        f"{ALL}&id={TANK}",
-        f"{ALL}&attrs=createdAt",
-        f"{ALL}&type=Tank&q=owner{{name}}==1",
-        f"{ALL}&type=Tank&orderBy=level",
-        f"{ALL}&type=Tank&orderBy=id,level",
-        f"{ALL}&type=Tank&csf=))bad((",
-        f"{ALL}&type=Tank&q=level>",
-        f"{ALL}&type=Tank&georel=near",
-        f"{ALL}&type=Tank&scopeQ=((",
-        f"{ALL}&type=Tank;;",
-        f"{ALL}&type=Tank&limit=0",
-    ],
-)
-def test_a_query_that_is_too_wide_or_wrong_is_refused(api: Api, text: str) -> None:
-    answer = api.get(f"/temporal/entities?{quote(text, safe='=&')}")
-    assert problem(answer) == (400, "BadRequestData")
+WRONG = [
+    "type=Tank",
+    f"{ALL}&id={TANK}",
+    f"{ALL}&attrs=createdAt",
+    f"{ALL}&type=Tank&q=owner{{name}}==1",
+    f"{ALL}&type=Tank&orderBy=level",
+    f"{ALL}&type=Tank&orderBy=id,level",
+    f"{ALL}&type=Tank&csf=))bad((",
+    f"{ALL}&type=Tank&q=level>",
+    f"{ALL}&type=Tank&georel=near",
+    f"{ALL}&type=Tank&scopeQ=((",
+    f"{ALL}&type=Tank;;",
+    f"{ALL}&type=Tank&limit=0",
+]
+
+
+def test_a_query_that_is_too_wide_or_wrong_is_refused(api: Api) -> None:
+    for text in WRONG:
+        answer = api.get(f"/temporal/entities?{quote(text, safe='=&')}")
+        assert problem(answer) == (400, "BadRequestData")
 
 
 def test_a_body_asks_the_same_as_an_address(api: Api) -> None:
