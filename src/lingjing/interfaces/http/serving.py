@@ -23,6 +23,7 @@ from lingjing.engine.settings import STORE_VARIABLE, open_ledger
 from lingjing.interfaces.http.observations import Observations
 from lingjing.interfaces.http.operations import Measured, Meters
 from lingjing.interfaces.http.root import create_root
+from lingjing.interfaces.http.spelling import with_capitals
 from lingjing.interfaces.ngsild.contexts import Contexts
 from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
 from lingjing.interfaces.ngsild.service import Service
@@ -154,7 +155,7 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     root = create_root(wanted.data_dir, service, gate=gate, meters=meters, sensors=sensors)
     threading.Thread(target=root.page.state.shelf.warm, daemon=True).start()
     config = uvicorn.Config(
-        Measured(root, meters),
+        with_capitals(Measured(root, meters)),
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -122,7 +122,8 @@ class Application:
             LingjingError: `ngsild.unsupported-media-type`, `ngsild.not-acceptable`.
         """
         if route.consumes and headers.get("content-length") != "0":
-            given = media_name(headers.get("content-type", ""))
+            # a body that does not say what it is may be tried as the plainest of what is taken
+            given = media_name(headers.get("content-type", JSON))
             if given not in route.consumes:
                 raise LingjingError(
                     "ngsild.unsupported-media-type",
