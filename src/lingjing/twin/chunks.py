@@ -151,10 +151,13 @@ def joined(parts: Iterable[Columns]) -> Columns:
     for part in held:
         bodies += part.bodies
     whole = Columns(
-        *(
-            np.concatenate([part[place] for part in held])  # type: ignore[arg-type]
-            for place in range(7)
-        ),
+        np.concatenate([part.sequence for part in held]),
+        np.concatenate([part.observed_us for part in held]),
+        np.concatenate([part.recorded_us for part in held]),
+        np.concatenate([part.created_us for part in held]),
+        np.concatenate([part.marks for part in held]),
+        np.concatenate([part.template for part in held]),
+        np.concatenate([part.number for part in held]),
         bodies,
     )
     if np.all(np.diff(whole.sequence) > 0):
@@ -279,11 +282,13 @@ def aggregated(
         starts = np.concatenate([[0], np.flatnonzero(np.diff(bucket)) + 1])
         start = origin + bucket[starts] * period_us
         end = start + period_us
-    values = {method: _reduced(method, numbers, starts) for method in methods}
+    values: dict[str, NDArray[np.float64]] = {
+        method: _reduced(method, numbers, starts) for method in methods
+    }
     return Aggregate(start, end, values)
 
 
-def _reduced(
+def _reduced(  # noqa: PLR0911 one line a method
     method: Method, numbers: NDArray[np.float64], starts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     counts = np.diff(starts, append=len(numbers)).astype(np.float64)

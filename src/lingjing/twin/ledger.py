@@ -195,9 +195,12 @@ class Desk(Protocol):
 
     branch: Branch
     now_us: int
-    """Time of the changes [µs]; never earlier than that of an earlier change."""
-    now: str
-    """The same as text."""
+    """Time of the changes [µs]; later than that of every earlier change."""
+
+    @property
+    def now(self) -> str:
+        """The same as text."""
+        ...
 
     def document(self, entity_id: str) -> Document | None:
         """The entity as it stands, changes of this job included; None where there is none."""

@@ -244,7 +244,7 @@ def seal(reader: Reader, before_us: int, folder: Path) -> dict[str, Any]:
 
     for places in sealing.write(path, all_of_them()):
         for stretch, sealed in places:
-            count += sealed.count
+            count += sealed.length
             described_as = described(stretch.columns)
             place = (str(path), sealed.row_group, sealed.first_row)
             written.append((series_of[id(stretch)], *described_as, *place))

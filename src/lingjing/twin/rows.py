@@ -275,7 +275,7 @@ def fill_shapes(connection: apsw.Connection) -> None:
     shapes: dict[tuple[str, int, tuple[str, ...]], int] = {}
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = connection.execute(
+        found: list[Any] = connection.execute(
             "SELECT key, kind, layout, relationships FROM entity"
             " WHERE shape IS NULL AND layout IS NOT NULL"
         ).fetchall()

@@ -24,13 +24,13 @@ class Sealed(NamedTuple):
         path: File.
         row_group: In it.
         first_row: In the row group.
-        count: How many rows.
+        length: How many rows.
     """
 
     path: str
     row_group: int
     first_row: int
-    count: int
+    length: int
 
 
 class Stretch(NamedTuple):
@@ -67,7 +67,7 @@ class SealedFiles:
             LingjingError: `twin.sealed-missing`.
         """
         table = self._group(sealed.path, sealed.row_group)
-        part = table.slice(sealed.first_row, sealed.count)
+        part = table.slice(sealed.first_row, sealed.length)
 
         def column(name: str, gap: int | float) -> Any:
             held = part.column(name).combine_chunks().fill_null(gap)
@@ -159,10 +159,7 @@ def _table(schema: Any, stretches: list[Stretch]) -> Any:
             pa.string(),
         ).dictionary_encode()
 
-    whole = [
-        np.concatenate([item.columns[place] for item in stretches])  # type: ignore[arg-type]
-        for place in range(7)
-    ]
+    whole = [np.concatenate([item.columns[place] for item in stretches]) for place in range(7)]
     times = [pa.array(column, mask=column == NO_TIME) for column in whole[:4]]
     operations = [chunks.OPERATIONS[mark % chunks.LATE] for mark in whole[4].tolist()]
     return pa.table(

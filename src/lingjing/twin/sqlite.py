@@ -7,7 +7,7 @@ import itertools
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import msgspec
@@ -377,7 +377,7 @@ class SqliteStore:
         query = _PAGE if kind is None else _PAGE_OF_KIND
         while True:
             with self._reading() as connection:
-                rows = connection.execute(
+                rows: list[Any] = connection.execute(
                     query,
                     {"district": district, "kind": kind, "last": last, "size": _CHUNK},
                 ).fetchall()

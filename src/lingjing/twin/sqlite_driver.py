@@ -219,7 +219,9 @@ class SqliteDriver:
             else:
                 query = " AND id IN (SELECT value FROM json_each(?))"
                 wanted = msgspec.json.encode(ids).decode()
-            rows = self.connection.execute(_FETCH + query, (branch.key, wanted)).fetchall()
+            rows: list[Any] = self.connection.execute(
+                _FETCH + query, (branch.key, wanted)
+            ).fetchall()
             known = self.history.known(branch.key, query, wanted, ids)
             found: dict[str, Sight] = {}
             plain = [row[:10] for row in rows]

@@ -110,7 +110,7 @@ class History:
                 sequence,
                 attribute or None,
                 dataset,
-                OPERATIONS[marks % chunks.LATE],  # type: ignore[arg-type]
+                OPERATIONS[marks % chunks.LATE],
                 observed_us,
                 recorded_us,
                 self.instance(row) if attribute else None,
@@ -176,13 +176,13 @@ class History:
 
     def series_of_subject(self, subject: int) -> list[tuple[int, int]]:
         """Attributes and datasets that an entity has rows of."""
-        rows = self._connection.execute(
+        rows: Any = self._connection.execute(
             "SELECT DISTINCT attribute, dataset FROM history WHERE subject = :subject"
             " UNION SELECT attribute, dataset FROM chunk WHERE subject = :subject"
             " UNION SELECT attribute, dataset FROM sealed WHERE subject = :subject",
             {"subject": subject},
         )
-        return rows.fetchall()
+        return list(rows)
 
     # Parts of a series
 
@@ -207,13 +207,12 @@ class History:
 
     def rows(self, series: Series) -> Columns:
         """The rows that lie in no chunk."""
-        return chunks.from_rows(
-            self._connection.execute(
-                f"SELECT {_ROW} FROM history"  # noqa: S608
-                " WHERE subject = ? AND attribute = ? AND dataset = ? AND sequence <= ?",
-                series,
-            ).fetchall()
-        )
+        found: list[Any] = self._connection.execute(
+            f"SELECT {_ROW} FROM history"  # noqa: S608
+            " WHERE subject = ? AND attribute = ? AND dataset = ? AND sequence <= ?",
+            series,
+        ).fetchall()
+        return chunks.from_rows(found)
 
     def _parts(self, series: Series, span: Span) -> Iterator[Columns]:
         """All parts that may hold rows of the span; newest first where only the last count."""
@@ -239,12 +238,12 @@ class History:
         times = [first.observed_us[: span.first]]
         held: list[tuple[int, str, int]] = []
         for table in ("chunk", "sealed"):
-            rows = self._connection.execute(
+            rows: Any = self._connection.execute(
                 f"SELECT first_observed_us, '{table}', key FROM {table} WHERE subject = ?"  # noqa: S608
                 f" AND attribute = ? AND dataset = ? AND first_sequence <= ?{conditions}",
                 (*series, *values),
             )
-            held += rows.fetchall()
+            held += list(rows)
         for first_us, table, key in sorted(held):
             oldest = np.sort(np.concatenate(times))
             if len(oldest) >= span.first and (span.first == 0 or oldest[span.first - 1] < first_us):
@@ -265,12 +264,12 @@ class History:
         column = "last_observed_us" if span.time == "observedAt" else "last_recorded_us"
         held: list[tuple[int, str, int]] = []
         for table in ("chunk", "sealed"):
-            rows = self._connection.execute(
+            rows: Any = self._connection.execute(
                 f"SELECT {column}, '{table}', key FROM {table} WHERE subject = ?"  # noqa: S608
                 f" AND attribute = ? AND dataset = ? AND first_sequence <= ?{conditions}",
                 (*series, *values),
             )
-            held += rows.fetchall()
+            held += list(rows)
         held.sort(reverse=True)
         for last_us, table, key in held:
             newest = np.concatenate(times)
@@ -285,10 +284,11 @@ class History:
     def part(self, table: str, key: int) -> Columns:
         """The rows of a chunk, or of a stretch of a sealed file, by key."""
         columns = "body" if table == "chunk" else SEALED_COLUMNS
-        (content,) = self._connection.execute(
+        found: Any = self._connection.execute(
             f"SELECT {columns} FROM {table} WHERE key = ?",  # noqa: S608
             (key,),
         ).fetchall()
+        content = found[0]
         if table == "chunk":
             return chunks.decode(content[0])
         return self._files.read(Sealed(*content))
@@ -387,7 +387,7 @@ class History:
         if selection.ids:
             condition = " AND id IN (SELECT value FROM json_each(?))"
             values.append(msgspec.json.encode(selection.ids).decode())
-        rows = self._connection.execute(
+        rows: Any = self._connection.execute(
             "SELECT DISTINCT id FROM subject WHERE branch IN (SELECT value FROM json_each(?))"  # noqa: S608
             f"{condition} AND id > ? ORDER BY id",
             (*values, selection.after),
@@ -435,12 +435,12 @@ class History:
         """Older parts, newest first, until one holds a row of the present by that time."""
         held: list[tuple[int, str, int]] = []
         for table in ("chunk", "sealed"):
-            rows = self._connection.execute(
+            rows: Any = self._connection.execute(
                 f"SELECT first_sequence, '{table}', key FROM {table} WHERE subject = ?"  # noqa: S608
                 " AND attribute = ? AND dataset = ? AND first_recorded_us <= ?",
                 (*series[:3], until_us),
             )
-            held += rows.fetchall()
+            held += list(rows)
         held.sort(reverse=True)
         for _, table, key in held:
             part = self.part(table, key)

@@ -145,7 +145,7 @@ def _changed(
     for row, record in zip(rows, interned.records_of(connection, rows), strict=True):
         if record is None:
             continue
-        new = connection.execute(
+        new: list[Any] = connection.execute(
             f"SELECT {COLUMNS}, key FROM entity WHERE branch = 1 AND id = ?",  # noqa: S608
             (row[0],),
         ).fetchall()

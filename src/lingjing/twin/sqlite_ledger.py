@@ -354,7 +354,7 @@ class SqliteLedger:
     ) -> list[tuple[str, bytes]]:
         """Small records of a collection in order of key."""
         with translated(self._shown):
-            return (
+            found: list[Any] = (
                 self._reader()
                 .execute(
                     "SELECT key, body FROM note WHERE tenant = ? AND collection = ? AND key > ?"
@@ -368,6 +368,7 @@ class SqliteLedger:
                 )
                 .fetchall()
             )
+        return found
 
     # Writing
 

@@ -101,7 +101,7 @@ class LookingBack:
             ).fetchall()
             if row:
                 return self._interned.records_of(self._connection, row)[0]
-            past = self._connection.execute(
+            past: list[Any] = self._connection.execute(
                 "SELECT from_us, to_us, from_sequence, body FROM entity_past"
                 " WHERE branch = ? AND id = ? AND from_us <= ? ORDER BY from_us DESC LIMIT 1",
                 (branch, entity_id, until_us),

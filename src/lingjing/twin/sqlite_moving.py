@@ -70,12 +70,15 @@ def parts(connection: apsw.Connection, files: SealedFiles) -> Iterator[Part]:
         bounds = None if box[0] is None else (box[0], box[1], box[2], box[3])
         yield SourcePart(name, source, record, bounds)
     yield from _entities(connection)
-    for row in connection.execute(
+    past: Any = connection.execute(
         "SELECT branch, id, from_sequence, to_sequence, from_us, to_us, body FROM entity_past"
         " ORDER BY branch, id, from_sequence"
-    ):
+    )
+    for row in past:
         document = past_document(row[6])
-        yield PastPart(*row[:6], None if document is None else encode(document))
+        body = None if document is None else encode(document)
+        branch, entity_id, from_sequence, to_sequence, from_us, to_us, _ = row
+        yield PastPart(branch, entity_id, from_sequence, to_sequence, from_us, to_us, body)
     yield from _histories(connection, interned, files)
     for row in connection.execute(
         "SELECT tenant.name, collection, note.key, body FROM note"
@@ -87,7 +90,8 @@ def parts(connection: apsw.Connection, files: SealedFiles) -> Iterator[Part]:
 def _entities(connection: apsw.Connection) -> Iterator[EntityPart]:
     layouts = {key: _names(names) for key, names in connection.execute("SELECT * FROM layout")}
     provenances = dict(connection.execute("SELECT key, record FROM provenance"))
-    for row in connection.execute(_ENTITIES):
+    rows: Any = connection.execute(_ENTITIES)
+    for row in rows:
         imported = None
         if row[7] is not None:
             names, values = layouts[row[7]], _values(row[8])
@@ -97,7 +101,21 @@ def _entities(connection: apsw.Connection) -> Iterator[EntityPart]:
                 {} if row[9] is None else _related(row[9]),
                 *row[10:13],
             )
-        yield EntityPart(*row[:5], bool(row[5]), row[6], imported, *row[13:])
+        branch, entity_id, revision, recorded_us, created_us, untold, body = row[:7]
+        kind, district, source = row[13:]
+        yield EntityPart(
+            branch,
+            entity_id,
+            revision,
+            recorded_us,
+            created_us,
+            bool(untold),
+            body,
+            imported,
+            kind,
+            district,
+            source,
+        )
 
 
 def _histories(
@@ -105,7 +123,7 @@ def _histories(
 ) -> Iterator[Part]:
     history = History(connection, interned, files)
     templates = dict(connection.execute("SELECT key, body FROM template"))
-    subjects = connection.execute(
+    subjects: list[Any] = connection.execute(
         "SELECT key, branch, id, since, types, hides FROM subject ORDER BY branch, id"
     ).fetchall()
     for key, branch, entity_id, since, types, hides in subjects:

@@ -61,7 +61,7 @@ class HistoryWriter:
 
     def known(self, branch: int, condition: str, wanted: str, ids: Sequence[str]) -> set[str]:
         """Which of some ids have, or had, a history in the branch itself."""
-        rows = self._connection.execute(
+        rows: list[Any] = self._connection.execute(
             f"SELECT id, key, hides FROM subject WHERE branch = ?{condition}",  # noqa: S608
             (branch, wanted),
         ).fetchall()
@@ -159,6 +159,7 @@ class HistoryWriter:
             marks = _MARKS[change.operation] + (0 if change.current else LATE)
             instance = change.instance
             observed_us = None
+            content: tuple[Any, ...]
             if instance is None:
                 head = None if row.head is None else encode(row.head)
                 content = (None, row.recorded_us, None, None, None, head)
@@ -428,7 +429,7 @@ class HistoryWriter:
         ).get:
             return place
         for table, columns in (("chunk", "key, body"), ("sealed", f"key, {SEALED_COLUMNS}")):
-            rows = self._connection.execute(
+            rows: list[Any] = self._connection.execute(
                 f"SELECT {columns} FROM {table}"  # noqa: S608
                 " WHERE subject = ? AND attribute = ? AND dataset = ?"
                 " AND first_sequence <= ? AND last_sequence >= ?",

@@ -69,15 +69,17 @@ def records(
         if not left:
             break
         resolved: set[str] = set()
+        rows: list[Any]
         if len(left) == 1:
-            rows = connection.execute(_ONE, (branch, left[0], limit)).fetchall()
+            rows = list(connection.execute(_ONE, (branch, left[0], limit)))
         else:
             wanted = msgspec.json.encode(left).decode()
-            rows = connection.execute(_SOME, (branch, limit, wanted)).fetchall()
+            rows = list(connection.execute(_SOME, (branch, limit, wanted)))
         for row, record in zip(rows, interned.records_of(connection, rows), strict=True):
-            resolved.add(row[0])
+            identity: str = row[0]
+            resolved.add(identity)
             if record is not None:
-                found[row[0]] = record
+                found[identity] = record
         if limit != NO_LIMIT:
             _past_records(connection, (branch, limit), left, resolved, found)
         left = [item for item in left if item not in resolved]
@@ -93,8 +95,8 @@ def _past_records(
 ) -> None:
     branch, limit = level
     wanted = msgspec.json.encode([item for item in ids if item not in resolved]).decode()
-    rows = connection.execute(_PAST_OF, (branch, limit, limit, wanted))
-    for identity, revision, body in rows.fetchall():
+    rows: Any = connection.execute(_PAST_OF, (branch, limit, limit, wanted)).fetchall()
+    for identity, revision, body in rows:
         resolved.add(identity)
         document = past_document(body)
         if document is not None:
@@ -150,7 +152,7 @@ class Finder:
             if limit != NO_LIMIT:
                 conditions += " AND entity.revision <= ?"
                 values.append(limit)
-            rows = self._connection.execute(
+            rows: Any = self._connection.execute(
                 "SELECT shape, count(*) FROM entity WHERE branch = ? AND shape IS NOT NULL"  # noqa: S608
                 f"{conditions} GROUP BY shape",
                 (branch, *values),
@@ -288,7 +290,7 @@ class Finder:
             streams = self._in_order(branch, conditions + near, [*values, *around])
             return heapq.merge(*streams, key=lambda record: record.id)
         # The plus sign keeps SQLite from walking the branch instead of the box.
-        found = self._connection.execute(
+        found: list[Any] = self._connection.execute(
             "SELECT entity.id, entity.key, entity.shape FROM entity"  # noqa: S608
             f" WHERE +entity.branch = ? AND entity.shape IS NOT NULL{conditions}"
             f" AND entity.key IN ({inside})",
@@ -374,7 +376,7 @@ def past_records(
     if ids:
         conditions += " AND id IN (SELECT value FROM json_each(?))"
         values.append(msgspec.json.encode(ids).decode())
-    cursor = connection.execute(
+    cursor: Any = connection.execute(
         f"{_PAST} AND id > ? AND body IS NOT NULL{conditions} ORDER BY id",
         (branch, limit, limit, after, *values),
     )

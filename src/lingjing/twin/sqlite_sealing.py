@@ -53,7 +53,7 @@ def seal(driver: SqliteDriver, before_us: int, folder: Path, base: Path) -> dict
                 file = connection.last_insert_rowid()
             for stretch, place in places:
                 sealer.note(stretch, place, file)
-                rows += place.count
+                rows += place.length
         if file is None:
             path.unlink(missing_ok=True)
             return {"rows": 0, "file": None}
@@ -73,13 +73,14 @@ class _Sealer:
 
     def stretches(self) -> Iterator[Stretch]:
         """What is old enough, taken out of the tables as it goes."""
-        rows = self._connection.execute(
+        rows: list[Any] = self._connection.execute(
             "SELECT DISTINCT subject, attribute, dataset FROM chunk WHERE attribute <> ?"
             " UNION SELECT DISTINCT subject, attribute, dataset FROM history WHERE attribute <> ?"
             " ORDER BY 1, 2, 3",
             (ENTITY_ITSELF, ENTITY_ITSELF),
         ).fetchall()
-        for place in rows:
+        places: list[SeriesKey] = [(row[0], row[1], row[2]) for row in rows]
+        for place in places:
             old = self._take(place)
             if not len(old):
                 continue
@@ -99,7 +100,7 @@ class _Sealer:
     def _take(self, place: SeriesKey) -> Columns:
         """Old rows of a series, removed from the tables; the rest of a chunk stays one."""
         taken: list[Columns] = []
-        held = self._connection.execute(
+        held: list[Any] = self._connection.execute(
             "SELECT key, body FROM chunk WHERE subject = ? AND attribute = ? AND dataset = ?"
             " AND coalesce(first_observed_us, first_recorded_us) < ?",
             (*place, self._before_us),
@@ -138,6 +139,6 @@ class _Sealer:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *self._places.pop(id(stretch)), file, place.row_group, place.first_row,
-                *standing_of(columns), place.count,
+                *standing_of(columns), place.length,
             ),
         )  # fmt: skip
