@@ -15,6 +15,7 @@ _CI = 917.0 * 2100.0  # ice, J/m3K
 _LATENT = 917.0 * 333_600.0  # J per m3 of ice
 _KI = 2.22  # ice, W/mK
 _HALF_ICE = math.log(2.0) / (4.0 * math.pi * _KI)  # annulus that fills half the bore, mK/W
+_NEAR_PLUG = math.log(50.0) / (4.0 * math.pi * _KI)  # annulus that leaves 2 % open, mK/W
 _OPEN = 0.98  # ice share under which a plug has come loose from the wall
 _SUB_STEPS = 6
 FREEZING, PLUGGED, CRACKED, BURST = range(4)
@@ -70,6 +71,9 @@ def _icy_step(
     """Advance a pipe that holds ice: state = (temperature, ice share, confined ice share)."""
     temperature, share = state[0], state[1]
     heat = 3600.0 * hours / (_LATENT * area)  # W/m over the step as a share of the bore
+    # ice and wall give up sensible heat as the front moves away from them
+    chilled = (0.5 * _CI * area + wall_heat) * _NEAR_PLUG / (resistance + _NEAR_PLUG)
+    growth = heat / (1.0 - outside * chilled / (_LATENT * area))
     if share >= 1.0:
         rate = 3600.0 / ((_CI * area + wall_heat) * resistance)
         after = relaxed(temperature, outside, outside, rate, hours)
@@ -82,7 +86,7 @@ def _icy_step(
         temperature, share = 0.0, 1.0
     melt = renewal_h * hours * (1.0 - share) * _CW * supply / _LATENT if share < 1.0 else 0.0
     if outside < 0.0:
-        share = grown(share, -outside * heat, resistance)
+        share = grown(share, -outside * growth, resistance)
         if share >= 1.0:
             melt = 0.0
     else:
@@ -161,6 +165,7 @@ def _one_pipe(
     member: np.ndarray,
     air: np.ndarray,
     wind: np.ndarray,
+    sun: np.ndarray,
     use: np.ndarray,
     first: int,
     state: np.ndarray,
@@ -171,27 +176,37 @@ def _one_pipe(
     inner = 0.5 * pipe[0]
     outer = inner + pipe[1]
     skin = outer + pipe[4]
-    fixed = math.log(outer / inner) / (2.0 * math.pi * pipe[2])
-    fixed += math.log(skin / outer) / (2.0 * math.pi * pipe[5])
+    wall = math.log(outer / inner) / (2.0 * math.pi * pipe[2])
+    cover = math.log(skin / outer) / (2.0 * math.pi * pipe[5])
+    sound = pipe[11]
     area = math.pi * inner * inner
     wall_heat = math.pi * (outer * outer - inner * inner) * pipe[3]
-    film_resistance = 1.0 / (2.0 * math.pi * skin * member[0])
+    film_bare = 1.0 / (2.0 * math.pi * outer * member[0])
+    film_covered = 1.0 / (2.0 * math.pi * skin * member[0])
+    absorbed = pipe[12] * member[4] / (math.pi * member[0])
+    dripping = pipe[13] / (1000.0 * area * pipe[14])
     nucleation = -member[1]
     lag = pipe[8] * member[2]
     memory = memory_of(lag)
-    frail = pipe[10] * member[3]
+    # an open tap lets no pressure build up between itself and the plug
+    frail = pipe[10] * member[3] if pipe[13] <= 0.0 else 2.0
     supply = pipe[6]
     state[0], state[1], state[2] = supply, 0.0, 0.0
-    around = air[0]
+    box_air = air[0]
     if first == 0:
         temperature_out[0] = state[0]
         ice_out[0] = 0.0
     for hour in range(1, air.shape[0]):
-        before = around
-        around = following_air(before, air[hour - 1], air[hour], lag, memory)
-        breeze = 0.5 * (wind[hour - 1] + wind[hour]) * pipe[7]
-        resistance = fixed + film_resistance / film(breeze)
-        renewal = use[hour] * pipe[9]
+        box_before = box_air
+        box_air = following_air(box_before, air[hour - 1], air[hour], lag, memory)
+        exchange = film(0.5 * (wind[hour - 1] + wind[hour]) * pipe[7])
+        resistance = wall + 1.0 / (
+            sound / (cover + film_covered / exchange) + (1.0 - sound) * exchange / film_bare
+        )
+        # sunlight acts like warmer air (sol-air temperature)
+        before = box_before + absorbed * sun[hour - 1] / exchange
+        around = box_air + absorbed * sun[hour] / exchange
+        renewal = use[hour] * pipe[9] + dripping
         rate = 3600.0 / ((_CW * area + wall_heat) * resistance) + renewal
         mixed = renewal / rate * supply
         share_air = 1.0 - renewal / rate
@@ -229,6 +244,7 @@ def pipe_members(
     uncertain: np.ndarray,
     air: np.ndarray,
     wind: np.ndarray,
+    sun: np.ndarray,
     use: np.ndarray,
     first: int,
     temperature: np.ndarray,
@@ -242,8 +258,8 @@ def pipe_members(
         for member in range(uncertain.shape[0]):
             noted[:] = np.nan
             _one_pipe(
-                table[pipe], uncertain[member], air[member], wind[member], use, first, state,
-                temperature[pipe, member], ice[pipe, member], noted,
+                table[pipe], uncertain[member], air[member], wind[member], sun[member], use, first,
+                state, temperature[pipe, member], ice[pipe, member], noted,
             )  # fmt: skip
             for which in range(4):
                 events[which, pipe, member] = noted[which]
