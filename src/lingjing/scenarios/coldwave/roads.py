@@ -18,11 +18,15 @@ from lingjing.physics.road import (
 )
 from lingjing.scenarios.coldwave.blocks import (
     BUDGET_BYTES,
-    Collector,
+    Columns,
     Floats,
+    Parts,
+    Reducer,
     Report,
-    blocks_of,
+    at_instants,
     local_hours,
+    outcomes_of,
+    over_blocks,
 )
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings, Numbers
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
@@ -110,16 +114,21 @@ def foresee_roads(
         return ()
     situations = situations_of_roads(view, settings)
     parameters = RoadParameters.sampled(outlook.members, rng)
-    forcing = _forcing(outlook)
-    collector = Collector("RoadSegment", view.ids[kept], situations.index)
-    for block in blocks_of(situations, outlook, 8, budget_bytes, report):
-        columns = _columns(block)
-        history = simulate_roads(columns, forcing, parameters, first_output=outlook.spin_up_hours)
-        _collect(collector, history)
-    return collector.outcomes()
+    shared = (_forcing(outlook), parameters, outlook.spin_up_hours)
+    blocks = over_blocks(_block, shared, situations, outlook, 8, budget_bytes, report)
+    return outcomes_of("RoadSegment", view.ids[kept], situations.index, blocks)
 
 
-def _columns(block: dict[str, NDArray[np.float64]]) -> RoadColumns:
+def _block(shared: tuple[RoadForcing, RoadParameters, int], block: Columns) -> Parts:
+    """The outcomes of one block of situations."""
+    forcing, parameters, first_output = shared
+    history = simulate_roads(_columns(block), forcing, parameters, first_output=first_output)
+    reducer = Reducer()
+    _collect(reducer, history)
+    return reducer.parts
+
+
+def _columns(block: Columns) -> RoadColumns:
     count = block["bridge"].size
     return RoadColumns(
         bridge=block["bridge"] > 0.5,
@@ -138,31 +147,24 @@ def _forcing(outlook: Outlook) -> RoadForcing:
         air_temperature_C=given["air_temperature"],
         dew_point_C=given["dew_point"],
         wind_speed_m_s=given["wind_speed"],
-        shortwave_down_W_m2=_at_instants(given["shortwave_down"]),
-        longwave_down_W_m2=_at_instants(given["longwave_down"]),
+        shortwave_down_W_m2=at_instants(given["shortwave_down"]),
+        longwave_down_W_m2=at_instants(given["longwave_down"]),
         precipitation_mm_h=given["precipitation"],
         traffic_profile=(TRAFFIC_BY_HOUR / TRAFFIC_BY_HOUR.sum())[local_hours(outlook.times)],
     )
 
 
-def _at_instants(means: Floats) -> Floats:
-    """Radiation at each instant [members, times], from means over the hours that end there."""
-    later = np.concatenate([means[:, 1:], means[:, -1:]], axis=1)
-    middle: Floats = (means + later) / np.float32(2.0)
-    return middle
-
-
-def _collect(collector: Collector, history: RoadHistory) -> None:
+def _collect(reducer: Reducer, history: RoadHistory) -> None:
     surface = history.surface_temperature_C
     solid = history.ice_mm + history.snow_mm + history.frost_mm
-    collector.state("road_surface_temperature", surface, "lowest")
-    collector.state("road_water", history.water_mm, "highest")
-    collector.state("road_ice", history.ice_mm, "highest")
-    collector.state("road_snow", history.snow_mm, "highest")
-    collector.state("road_frost", history.frost_mm, "highest")
-    collector.state("salt_dose", _dose(surface, history.water_mm + solid), "highest")
-    collector.event("road_below_zero", surface < 0.0)
-    collector.event("road_slippery", (solid > SLIPPERY_MM) & (surface < 0.0))
+    reducer.state("road_surface_temperature", surface, "lowest")
+    reducer.state("road_water", history.water_mm, "highest")
+    reducer.state("road_ice", history.ice_mm, "highest")
+    reducer.state("road_snow", history.snow_mm, "highest")
+    reducer.state("road_frost", history.frost_mm, "highest")
+    reducer.state("salt_dose", _dose(surface, history.water_mm + solid), "highest")
+    reducer.event("road_below_zero", surface < 0.0)
+    reducer.event("road_slippery", (solid > SLIPPERY_MM) & (surface < 0.0))
 
 
 def _dose(surface_temperature_C: Floats, film_mm: Floats) -> Floats:
