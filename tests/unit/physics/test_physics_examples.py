@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
-from lingjing.physics import brine, film, freezing, humidity, materials, radiation, road
+from lingjing.physics import brine, film, freezing, humidity, materials, pipe_sizes, radiation, road
 
-WITH_EXAMPLES = [brine, film, freezing, humidity, materials, radiation, road]
+WITH_EXAMPLES = [brine, film, freezing, humidity, materials, pipe_sizes, radiation, road]
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
