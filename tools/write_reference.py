@@ -22,7 +22,7 @@ COMMANDS = (
     ("district", "show"), ("inventory",), ("inventory", "import"), ("weather",),
     ("weather", "import"), ("weather", "fetch"), ("weather", "show"), ("scenario",),
     ("scenario", "list"), ("scenario", "check"), ("scenario", "new"), ("run",), ("replay",),
-    ("serve",), ("demo",), ("doctor",), ("completion",),
+    ("calc",), ("calc", "pipe"), ("serve",), ("demo",), ("doctor",), ("completion",),
 )  # fmt: skip
 
 

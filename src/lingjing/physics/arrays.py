@@ -44,17 +44,16 @@ def checked(
         ) from None
     gaps = ~np.isfinite(given)
     if gaps.any():
-        raise LingjingError("physics.not-finite", place, name=name, where=_first(gaps))
+        raise LingjingError("physics.not-finite", place, name=name + _first(gaps))
     wrong = (given < lower) | (given > upper)
     if wrong.any():
         raise LingjingError(
             "physics.out-of-range",
             place,
-            name=name,
+            name=name + _first(wrong),
             lower=lower,
             upper=upper,
             value=float(given[wrong].flat[0]),
-            where=_first(wrong),
         )
     return np.ascontiguousarray(spread)
 
@@ -75,8 +74,8 @@ def stacked(columns: object, limits: Mapping[str, tuple[float, float]], count: i
 
 
 def _first(marked: npt.NDArray[np.bool_]) -> str:
-    """The index of the first marked element, such as `[2, 17]`; `[]` for a scalar."""
-    return str([int(item) for item in np.argwhere(marked)[0]])
+    """The index of the first marked element, such as `[2, 17]`; empty for a scalar."""
+    return str([int(item) for item in np.argwhere(marked)[0]]) if marked.ndim else ""
 
 
 def rows(name: str, values: Numbers) -> tuple[int, int]:

@@ -70,7 +70,8 @@ def test_a_member_that_diverges_is_refused_with_its_index_before_anything_is_com
             PIPE, replace(PIPE_FORCING, air_temperature_C=values), PipeParameters.central(2)
         )
     assert caught.value.code == "physics.out-of-range"
-    assert "75.0 at index [1, 3]" in caught.value.what("en")
+    assert "air_temperature_C[1, 3]" in caught.value.what("en")
+    assert "75.0" in caught.value.what("en")
 
 
 def test_a_tank_without_a_wall_is_refused() -> None:

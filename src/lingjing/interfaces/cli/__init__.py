@@ -7,7 +7,7 @@ import sys
 import click
 
 from lingjing import __version__
-from lingjing.interfaces.cli import districts, runs, scenarios, service, weather
+from lingjing.interfaces.cli import calc, districts, runs, scenarios, service, weather
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
 from lingjing.vocabulary import EXIT_CODES, LingjingError
 
@@ -25,6 +25,7 @@ for part in (
     scenarios.scenario,
     runs.run,
     runs.replay,
+    calc.calc,
     service.serve,
     service.demo,
     service.doctor,
