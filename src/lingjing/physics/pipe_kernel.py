@@ -189,7 +189,7 @@ def _one_pipe(
     lag = pipe[8] * member[2]
     memory = memory_of(lag)
     # an open tap lets no pressure build up between itself and the plug
-    frail = pipe[10] * member[3] if pipe[13] <= 0.0 else 2.0
+    frail = pipe[10] * pipe[15] * member[3] if pipe[13] <= 0.0 else 2.0
     supply = pipe[6]
     state[0], state[1], state[2] = supply, 0.0, 0.0
     box_air = air[0]

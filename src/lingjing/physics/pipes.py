@@ -47,6 +47,10 @@ class PipeColumns:
         drip_L_h: Water let run [L/h]. It brings `supply_temperature_C`, and the open tap lets no
             pressure build up, so that a dripping pipe does not crack.
         exposed_length_m: Length of cold pipe [m] that the drip runs through; not used without.
+        confined_ratio: Volume shut in between plug and closed tap over the volume of it that
+            stands in the cold, at least 1. Water that cannot freeze takes up pressure: a stub
+            outdoors (1) cracks soon, a meter with metres of pipe in a warm flat behind it late or
+            never.
     """
 
     inner_diameter_m: npt.ArrayLike
@@ -64,6 +68,7 @@ class PipeColumns:
     sun_exposure: npt.ArrayLike = 0.0
     drip_L_h: npt.ArrayLike = 0.0
     exposed_length_m: npt.ArrayLike = 1.0
+    confined_ratio: npt.ArrayLike = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,8 @@ class PipeParameters:
             J. Heat Mass Transfer 20, 693-699, saw 4 to 6 in clean still pipes; dirt and vibration
             lower it).
         enclosure_factor: Multiplies the enclosure's time constant; 0.5, 1, 2 (assumed).
-        burst_factor: Multiplies `burst_share`; 0.3, 1, 2 (state of joints, assumed).
+        burst_factor: Multiplies `burst_share`; 0.3, 1, 3 (state of joints, trapped air and soft
+            hoses; assumed).
         solar_absorptance: Share of sunlight that the surface takes up; 0.3, 0.6, 0.9 (handbook:
             bright zinc or aluminium foil to weathered steel or dark foam).
     """
@@ -127,7 +133,7 @@ _RANGES = {
     "film_factor": (0.7, 1.0, 1.4),
     "nucleation_supercooling_K": (1.0, 4.0, 7.0),
     "enclosure_factor": (0.5, 1.0, 2.0),
-    "burst_factor": (0.3, 1.0, 2.0),
+    "burst_factor": (0.3, 1.0, 3.0),
     "solar_absorptance": (0.3, 0.6, 0.9),
 }
 _PARAMETER_LIMITS = {
@@ -153,6 +159,7 @@ _COLUMN_LIMITS = {
     "sun_exposure": (0.0, 2.0),
     "drip_L_h": (0.0, 1e5),
     "exposed_length_m": (1e-2, 1e4),
+    "confined_ratio": (1.0, 1e6),
 }
 
 

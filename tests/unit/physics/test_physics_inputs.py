@@ -119,6 +119,7 @@ def test_impossible_air_is_refused(value: float) -> None:
         ("sun_exposure", -0.1),
         ("drip_L_h", -1.0),
         ("exposed_length_m", 0.0),
+        ("confined_ratio", 0.5),
     ],
 )
 def test_impossible_pipes_are_refused(name: str, value: float) -> None:

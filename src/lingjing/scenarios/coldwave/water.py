@@ -87,6 +87,16 @@ RENEWAL_FACTOR: Final = {
     "Tap": 0.0,
 }
 
+# Volume between a plug and the closed taps behind it over the part of it in the cold: a yard tap
+# stands there whole, behind a meter lie some metres of pipe in a warm flat. Assumptions of ours.
+CONFINED_RATIO: Final = {
+    "WaterPipe": 1.5,
+    "Riser": 2.0,
+    "MeterBox": 4.0,
+    "Valve": 2.0,
+    "Tap": 1.0,
+}
+
 MATERIALS: Final = tuple(PIPE_MATERIALS)
 
 STEPS: Final = {
@@ -170,23 +180,23 @@ def foresee_water(
         use_profile=RENEWALS_BY_HOUR[local_hours(outlook.times)],
         shortwave_down_W_m2=at_instants(outlook.forcings["shortwave_down"]),
     )
-    factor = RENEWAL_FACTOR[view.kind]
-    shared = (forcing, parameters, outlook.spin_up_hours, factor)
+    shared = (forcing, parameters, outlook.spin_up_hours, view.kind)
     blocks = over_blocks(_block, shared, situations, outlook, 5, budget_bytes, report)
     return outcomes_of(view.kind, view.ids, situations.index, blocks)
 
 
-def _block(shared: tuple[PipeForcing, PipeParameters, int, float], block: Columns) -> Parts:
+def _block(shared: tuple[PipeForcing, PipeParameters, int, str], block: Columns) -> Parts:
     """The outcomes of one block of situations."""
-    forcing, parameters, first_output, renewal_factor = shared
-    columns = _columns(block, renewal_factor)
+    forcing, parameters, first_output, kind = shared
+    columns = columns_of(kind, block)
     history = simulate_pipes(columns, forcing, parameters, first_output=first_output)
     reducer = Reducer()
     _collect(reducer, history)
     return reducer.parts
 
 
-def _columns(block: Columns, renewal_factor: float) -> PipeColumns:
+def columns_of(kind: str, block: Columns) -> PipeColumns:
+    """The physics' columns for situations of a kind."""
     names = [MATERIALS[int(item)] for item in block["material"]]
     bore, wall = block["inner_diameter_mm"] / 1000.0, block["wall_thickness_mm"] / 1000.0
     walls = [PIPE_MATERIALS[name] for name in names]
@@ -204,10 +214,11 @@ def _columns(block: Columns, renewal_factor: float) -> PipeColumns:
         supply_temperature_C=block["supply_temperature_C"],
         wind_exposure=block["wind_exposure"],
         enclosure_lag_h=block["enclosure_lag_h"],
-        renewal_factor=np.full(bore.size, renewal_factor),
+        renewal_factor=np.full(bore.size, RENEWAL_FACTOR[kind]),
         burst_share=np.array(shares),
         insulation_soundness=block["insulation_soundness"],
         sun_exposure=block["sun_exposure"],
+        confined_ratio=np.full(bore.size, CONFINED_RATIO[kind]),
     )
 
 
