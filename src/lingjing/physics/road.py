@@ -71,8 +71,8 @@ class RoadForcing:
         precipitation_mm_h: Amount over the hour that ends at the index [mm/h], spread evenly.
         traffic_profile: Share of a day's traffic in the hour that ends at the index [hours]; sums
             to 1 over a day.
-        deep_temperature_C: Ground temperature at 2 m [members]; None = the mean air temperature
-            of the spin-up.
+        deep_temperature_C: Ground temperature at 2 m, [members] or [members, hours]; None = the
+            mean air temperature of the spin-up.
 
     All but precipitation and traffic are instantaneous, linear in between.
     """
@@ -293,11 +293,11 @@ def simulate_roads(
     profile = checked("traffic_profile", forcing.traffic_profile, (hours,), lower=0, upper=1)
     settle = max(1, min(first_output, 24) if first_output else min(hours, 24))
     start = weather[:, :settle, 0].mean(axis=1)
-    deep = weather[:, : max(first_output, settle), 0].mean(axis=1)
+    deep = weather[:, : max(first_output, settle), 0].mean(axis=1)[:, None].repeat(hours, axis=1)
     if forcing.deep_temperature_C is not None:
-        deep = checked(
-            "deep_temperature_C", forcing.deep_temperature_C, (members,), lower=-40, upper=60
-        )
+        given = floats(forcing.deep_temperature_C)
+        given = given[:, None] if given.ndim == 1 else given
+        deep = checked("deep_temperature_C", given, (members, hours), lower=-40, upper=60)
     uncertain = np.stack(
         [
             checked(name, getattr(parameters, name), (members,), lower=lower, upper=upper)

@@ -491,10 +491,10 @@ def _block(
         column = min(block * BLOCK + i, columns - 1)
         road, member = column // members, column % members
         roads[i], which[i] = road, member
-        deep_C = deep[member] + uncertain[member, 6]
+        deep_C = deep[member, 0] + uncertain[member, 6]
         _begin(
             s, i, table[road], grid[road], uncertain[member], start[member],
-            deep[member], lacking[road, member],
+            deep[member, 0], lacking[road, member],
         )  # fmt: skip
         _instants(
             s, i, table[road], uncertain[member], weather[member, 0], direct[member, 0],
@@ -514,7 +514,7 @@ def _block(
             _instants(
                 s, i, table[road], uncertain[member], weather[member, hour],
                 direct[member, hour], lit[road, hour], target if known else 0.0,
-                deep[member] + uncertain[member, 6],
+                deep[member, hour] + uncertain[member, 6],
             )  # fmt: skip
             s[_HOLD + i] = _HOLD_H if known and np.isfinite(before) else 0.0
             _hour(
