@@ -6,7 +6,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from benchmarks.skill import road_winter
+from benchmarks.skill import road_winter, stock_winters
 from benchmarks.speed import kernels, night
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -43,6 +43,7 @@ def main() -> None:
         RESULTS.write_text(text, encoding="utf-8")
     if given.part in (None, "skill"):
         text = replaced(text, "skill", road_winter.page())
+        text = replaced(text, "stock", stock_winters.page())
         RESULTS.write_text(text, encoding="utf-8")
     print(text)
 
