@@ -7,7 +7,7 @@ exactly the heat that the balance then has to spare, so energy and water close t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -317,7 +317,9 @@ def simulate_roads(
         table, grid, uncertain, weather, direct, lit, profile, start, deep, doses, held, lacking,
     )  # fmt: skip
     own = [part if part.flags.writeable else part.copy() for part in numbers]
-    road_blocks(*own, gain, steps_per_hour, first_output, history, residual)
+    scalars = (gain, steps_per_hour, first_output)
+    run: Callable[..., None] = road_blocks
+    run(*own, *scalars, history, residual)
     if not np.isfinite(history[0, :, :, -1]).all():
         road, member = np.argwhere(~np.isfinite(history[0, :, :, -1]))[0]
         raise LingjingError(

@@ -7,7 +7,7 @@ import sys
 import click
 
 from lingjing import __version__
-from lingjing.interfaces.cli import calc, districts, runs, scenarios, service, weather
+from lingjing.interfaces.cli import calc, districts, hindcast, runs, scenarios, service, weather
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
 from lingjing.vocabulary import EXIT_CODES, LingjingError
 
@@ -26,6 +26,7 @@ for part in (
     runs.run,
     runs.replay,
     calc.calc,
+    hindcast.hindcast,
     service.serve,
     service.demo,
     service.doctor,

@@ -1,0 +1,201 @@
+"""Behind `lingjing hindcast road`: read a record and a site, run the road, write the result."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lingjing.forecast.road_hindcast import Correction, Hindcast, RoadSite, hindcast_road
+from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadLayer, RoadMaterial
+from lingjing.physics.road_grid import check_layers
+from lingjing.sources.series_csv import read_series
+from lingjing.sources.weather_files import read_text
+from lingjing.vocabulary import LingjingError, Place
+from lingjing.vocabulary.series import HourlySeries
+
+COLUMNS: Final = (
+    "road_temperature_C", "water_mm", "snow_mm", "ice_mm", "frost_mm", "p10", "p90",
+)  # fmt: skip
+_DECIMALS: Final = {"road_temperature_C": 3, "p10": 3, "p90": 3}
+
+# name → lowest, highest
+_SITE: Final = {"longitude_deg": (-180.0, 180.0), "latitude_deg": (-90.0, 90.0)}
+_ROAD: Final = {
+    "albedo": (0.0, 1.0),
+    "deck_thickness_m": (0.05, 10.0),
+    "sky_view_factor": (0.0, 1.0),
+    "traffic_per_day": (0.0, 1e6),
+    "deep_temperature_C": (-40.0, 60.0),
+}
+_CALIBRATION: Final = {
+    "albedo_factor": (0.0, 10.0),
+    "longwave_offset_W_m2": (-100.0, 100.0),
+    "film_factor": (0.05, 20.0),
+}
+_LAYER: Final = ("bottom_m", "conductivity_W_mK", "heat_capacity_J_m3K", "moisture_m3_m3")
+
+
+def load_series(path: Path, zone: tzinfo | None = None) -> HourlySeries:
+    """Read measurements from a CSV file.
+
+    Raises:
+        LingjingError: `series.*`, or as any weather file that cannot be read.
+    """
+    return read_series(read_text(path), path.name, zone=zone)
+
+
+def load_site(path: Path) -> RoadSite:
+    """Read SITE.toml: tables `site`, `road` (with `layers`) and `calibration`.
+
+    Raises:
+        LingjingError: `hindcast.bad-site`, `physics.bad-layer`.
+    """
+    try:
+        document = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as fault:
+        raise LingjingError("weather.unreadable", Place(path.name), detail=str(fault)) from None
+    for name in document:
+        if name not in ("site", "road", "calibration"):
+            raise _wrong(path, name, document[name], "site | road | calibration")
+    place = _numbers(path, "site", document, _SITE, others=("name",))
+    road = _numbers(path, "road", document, _ROAD, others=("material", "bridge", "layers"))
+    given = document.get("road", {})
+    material = given.get("material")
+    known = {item.name.lower() for item in RoadMaterial}
+    if material is not None and material not in known:
+        raise _wrong(path, "road.material", material, " | ".join(sorted(known)))
+    bridge = given.get("bridge", False)
+    if not isinstance(bridge, bool):
+        raise _wrong(path, "road.bridge", bridge, "true | false")
+    return RoadSite(
+        material=material,
+        bridge=bridge,
+        build=_build(path, given, material),
+        correction=Correction(**_numbers(path, "calibration", document, _CALIBRATION)),
+        **place,
+        **road,
+    )
+
+
+def _wrong(path: Path, name: str, value: object, expected: str) -> LingjingError:
+    place = Place(path.name, field=name)
+    return LingjingError("hindcast.bad-site", place, name=name, value=value, expected=expected)
+
+
+def _numbers(
+    path: Path,
+    table: str,
+    document: Mapping[str, Any],
+    known: Mapping[str, tuple[float, float]],
+    others: tuple[str, ...] = (),
+) -> dict[str, float]:
+    given = document.get(table, {})
+    if not isinstance(given, dict):
+        raise _wrong(path, table, given, f"[{table}]")
+    found = {}
+    for name, value in given.items():
+        if name in others:
+            continue
+        field = f"{table}.{name}"
+        if name not in known:
+            raise _wrong(path, field, value, " | ".join((*known, *others)))
+        lower, upper = known[name]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not lower <= value <= upper:
+            raise _wrong(path, field, value, f"{lower:g} … {upper:g}")
+        found[name] = float(value)
+    return found
+
+
+def _build(path: Path, road: Mapping[str, Any], material: str | None) -> RoadBuild | None:
+    """Layers of the site in place of the material's."""
+    if "layers" not in road:
+        return None
+    layers = []
+    for number, row in enumerate(road["layers"], start=1):
+        for name in row:
+            if name not in _LAYER or not isinstance(row[name], int | float):
+                field = f"road.layers[{number}].{name}"
+                raise _wrong(path, field, row[name], " | ".join(_LAYER))
+        missing = [name for name in _LAYER[:3] if name not in row]
+        if missing:
+            raise _wrong(path, f"road.layers[{number}]", "-", ", ".join(missing))
+        layers.append(RoadLayer(*(float(row.get(name, 0.0)) for name in _LAYER)))
+    check_layers(layers)
+    standard = ROAD_BUILDS[RoadMaterial[(material or "asphalt").upper()]]
+    return RoadBuild(standard.albedo, tuple(layers), tuple(layers))
+
+
+def hindcast_file(
+    forcing: Path,
+    out: Path,
+    *,
+    site: Path | None = None,
+    zone: tzinfo | None = None,
+    members: int | None = None,
+    seed: int = 7,
+) -> dict[str, Any]:
+    """Run a road through a record and write the result.
+
+    Args:
+        forcing: CSV, see `load_series`.
+        out: CSV to write: time and `COLUMNS`; hours in which the run is split are left out.
+        site: SITE.toml.
+        zone: Of times that carry none.
+        members: Samples for each material that may be; None takes the default.
+        seed: Of the samples.
+
+    Returns:
+        What was done, for a person or a machine.
+
+    Raises:
+        LingjingError: As `load_series`, `load_site`, `hindcast_road`; `output.not-writable`.
+    """
+    series = load_series(forcing, zone)
+    chosen = load_site(site) if site is not None else RoadSite()
+    more = {} if members is None else {"members": members}
+    done = hindcast_road(series, chosen, seed=seed, **more)
+    text = hindcast_csv(done)
+    try:
+        out.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as fault:
+        raise LingjingError(
+            "output.not-writable", Place(str(out)), folder=str(out), detail=fault.strerror or "?"
+        ) from None
+    return {
+        "out": str(out),
+        "hours": sum(part.hours for part in done.parts),
+        "parts": [
+            {
+                "start": series.time_text(part.first),
+                "end": series.time_text(part.first + part.hours - 1),
+                "hours": part.hours,
+            }
+            for part in done.parts
+        ],
+        "splits": [
+            {"start": series.time_text(a), "end": series.time_text(b), "hours": b - a + 1}
+            for a, b in done.splits
+        ],
+        "bridged_h": dict(done.bridged_h),
+        "methods": dict(done.methods),
+        "notes": list(done.notes),
+    }
+
+
+def hindcast_csv(done: Hindcast) -> str:
+    """The result as CSV; no cell is empty."""
+    table = np.stack([done.column(name) for name in COLUMNS], axis=1)
+    lines = [",".join(("time", *COLUMNS))]
+    for hour in np.flatnonzero(np.isfinite(table).all(axis=1)):
+        cells = (
+            f"{value:.{_DECIMALS.get(name, 4)}f}"
+            for name, value in zip(COLUMNS, table[hour], strict=True)
+        )
+        lines.append(",".join((done.series.time_text(int(hour)), *cells)))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,59 @@
+"""`lingjing hindcast`: physics over weather that has been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from lingjing.engine.hindcast import hindcast_file
+from lingjing.interfaces.cli.frame import (
+    ZoneName,
+    chosen_locale,
+    json_option,
+    print_json,
+    say,
+    seed_option,
+)
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group(help=say("help.hindcast"))
+def hindcast() -> None:
+    """Physics over weather that has been."""
+
+
+@hindcast.command(help=say("help.hindcast-road"))
+@click.argument("forcing", type=FILE)
+@click.option("--out", type=FILE, required=True, help=say("option.hindcast-out"))
+@click.option("--site", type=FILE, help=say("option.site"))
+@click.option("--tz", "zone", type=ZoneName(), metavar="ZONE", help=say("option.tz"))
+@click.option("--members", type=click.IntRange(2, 1000), help=say("option.hindcast-members"))
+@seed_option
+@json_option
+def road(
+    forcing: Path,
+    out: Path,
+    site: Path | None,
+    zone: ZoneInfo | None,
+    members: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """A road through a record of the weather, without looking at the road's own record."""
+    done = hindcast_file(forcing, out, site=site, zone=zone, members=members, seed=seed)
+    if as_json:
+        print_json(done)
+        return
+    click.echo(say("hindcast.done", out=done["out"], hours=done["hours"], parts=len(done["parts"])))
+    speak_notes(done["notes"])
+
+
+def speak_notes(notes: list[str]) -> None:
+    """Remarks in the chosen language, a line each."""
+    chinese = chosen_locale() == "zh-CN"
+    for note in notes:
+        in_chinese, _, in_english = note.partition(" / ")
+        click.echo(say("weather.note", text=in_chinese if chinese else in_english or in_chinese))

@@ -1,0 +1,81 @@
+"""`lingjing hindcast road` at the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lingjing.interfaces.cli import run
+
+
+@pytest.fixture
+def forcing(tmp_path: Path) -> Path:
+    """Six days of air and sun."""
+    lines = ["time,air_temperature_C,shortwave_down_W_m2"]
+    for hour in range(144):
+        air = 1.0 + 4.0 * np.sin((hour - 9) / 24 * 2 * np.pi)
+        sun = max(0.0, 300.0 * np.sin((hour % 24 - 7) / 10 * np.pi)) * (hour % 24 < 18)
+        cells = ("", "") if 60 <= hour < 70 else (f"{air:.2f}", f"{sun:.1f}")
+        lines.append(",".join((f"2024-01-{1 + hour // 24:02d}T{hour % 24:02d}:00", *cells)))
+    path = tmp_path / "forcing.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_the_result_has_the_named_columns_and_no_empty_cell(
+    forcing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    assert run(["hindcast", "road", str(forcing), "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    rows = list(csv.reader(out.read_text(encoding="utf-8").splitlines()))
+    assert rows[0] == [
+        "time", "road_temperature_C", "water_mm", "snow_mm", "ice_mm", "frost_mm", "p10", "p90",
+    ]  # fmt: skip
+    assert len(rows) == 1 + 144 - 10
+    assert np.isfinite(np.array([row[1:] for row in rows[1:]], dtype=float)).all()
+    assert said["splits"] == [{"start": "2024-01-03T12:00", "end": "2024-01-03T21:00", "hours": 10}]
+    assert any("UTC" in note for note in said["notes"])
+    assert rows[1][0] == "2024-01-01T00:00"
+
+
+def test_a_site_changes_the_road_and_a_bad_site_is_named(
+    forcing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site, out = tmp_path / "site.toml", tmp_path / "out.csv"
+    base = ["hindcast", "road", str(forcing), "--out", str(out), "--members", "4"]
+    site.write_text('[road]\nmaterial = "asphalt"\nalbedo = 0.1\n', encoding="utf-8")
+    assert run([*base, "--site", str(site)]) == 0
+    dark = out.read_text(encoding="utf-8")
+    layers = "[[road.layers]]\nbottom_m = 0.2\nconductivity_W_mK = 0.8\nheat_capacity_J_m3K = 2e6\n"
+    site.write_text(f'[road]\nmaterial = "asphalt"\nalbedo = 0.4\n{layers}', encoding="utf-8")
+    assert run([*base, "--site", str(site)]) == 0
+    assert out.read_text(encoding="utf-8") != dark
+    for text, field in (
+        ("[road]\nalbedo = 3\n", "road.albedo"),
+        ("[road]\nalbdo = 0.3\n", "road.albdo"),
+        ('[road]\nmaterial = "wood"\n', "road.material"),
+        ("[place]\n", "place"),
+        ("[road]\nbridge = 1\n", "road.bridge"),
+        (layers + "thickness = 3\n", "road.layers[1].thickness"),
+        ("[[road.layers]]\nbottom_m = 0.2\n", "road.layers[1]"),
+        (layers + layers, "layers[2]"),
+    ):
+        site.write_text(text, encoding="utf-8")
+        capsys.readouterr()
+        assert run([*base, "--site", str(site), "--json"]) == 3
+        assert json.loads(capsys.readouterr().err)["error"]["field"] == field
+
+
+def test_a_missing_file_a_bad_zone_and_a_closed_folder_are_told(
+    forcing: Path, tmp_path: Path
+) -> None:
+    out = str(tmp_path / "out.csv")
+    assert run(["hindcast", "road", str(tmp_path / "none.csv"), "--out", out]) != 0
+    assert run(["hindcast", "road", str(forcing), "--out", out, "--tz", "Mars/Olympus"]) == 2
+    nowhere = str(tmp_path / "none" / "out.csv")
+    assert run(["hindcast", "road", str(forcing), "--out", nowhere]) == 5
