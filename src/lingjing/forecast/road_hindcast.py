@@ -1,4 +1,4 @@
-"""A road under weather that has been: temperature and stores, with the spread of what is unknown."""
+"""A road under weather that has been: its course, with the spread of what is unknown."""
 
 # Field names carry units as they are written (°C, W/m²).
 # ruff: noqa: N815

@@ -17,7 +17,8 @@ from lingjing.physics.arrays import FloatArray, checked, floats, rows
 from lingjing.physics.humidity import saturation_vapour_pressure_hPa
 from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadMaterial
 from lingjing.physics.road_grid import column_grid
-from lingjing.physics.road_kernel import NODES, road_blocks
+from lingjing.physics.road_kernel import road_blocks
+from lingjing.physics.road_rows import NODES
 from lingjing.physics.sampling import latin_hypercube, triangular
 from lingjing.vocabulary import LingjingError, Place
 

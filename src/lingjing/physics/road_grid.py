@@ -8,7 +8,7 @@ import numpy as np
 
 from lingjing.physics.arrays import FloatArray
 from lingjing.physics.materials import RoadLayer
-from lingjing.physics.road_kernel import NODES
+from lingjing.physics.road_rows import NODES
 from lingjing.vocabulary import LingjingError, Place
 
 GROUND_FIRST_SPACING_M = 0.01

@@ -12,47 +12,29 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from lingjing.physics.brine import EUTECTIC_PCT, freezing_point_C
+from lingjing.physics import road_rows as at
+from lingjing.physics.road_phase_kernel import freeze, freeze_brine, surface_state
+from lingjing.physics.road_rows import BLOCK, NODES
 from lingjing.physics.road_surface import exchange_W_m2K, mixing_ratio_at
-
-NODES = 14
-BLOCK = 64
 
 _SIGMA = 5.670374419e-8
 _KELVIN_0 = 273.15
-
-# rows of a block; the first eight groups have one row a node
-_T, _CARRY, _CHANGE, _K, _INVERSE, _CAPACITY, _FROZEN, _FREEZABLE = (
-    group * NODES * BLOCK for group in range(8)
-)
-(
-    _AIR, _D_AIR, _MIXING, _D_MIXING, _WIND, _D_WIND, _SUN, _D_SUN, _SKY, _D_SKY,
-    _BELOW, _D_BELOW, _TARGET, _D_TARGET, _HOLD, _LEAST_WIND, _RAIN, _SNOWFALL, _TRAFFIC,
-    _WEAR_WATER, _WEAR_SNOW, _WEAR_ICE, _WEAR_FROST, _DRAIN, _WATER, _SNOW, _ICE, _FROST, _SALT,
-    _ALBEDO, _SNOW_ALBEDO, _EMISSIVITY, _FILM, _PACKING, _BELOW_H, _NET, _SURFACE_H, _TOP_H,
-    _GAINED, _TURNED, _ARRIVED, _LEFT, _LACKING, _FREE, _FREEZING, _TOTAL_H,
-) = ((8 * NODES + row) * BLOCK for row in range(46))  # fmt: skip
-SIZE = (8 * NODES + 46) * BLOCK
 
 # columns of the tables that the caller makes
 ROAD_NUMBERS = 6  # bridge, albedo, view, traffic a day, first moist node, wall albedo
 WEATHER_NUMBERS = 7  # air, mixing ratio, wind, sun, sky, precipitation, liquid share
 
 _F = np.float32
-_ZERO, _HALF, _ONE, _FOUR, _SIXTH = _F(0.0), _F(0.5), _F(1.0), _F(4.0), _F(1.0 / 6.0)
+_ZERO, _HALF, _ONE, _FOUR = _F(0.0), _F(0.5), _F(1.0), _F(4.0)
 _KELVIN, _BOLTZMANN = _F(_KELVIN_0), _F(_SIGMA)
-_EVAPORATION, _FUSION = _F(2.501e6), _F(3.336e5)  # J/kg
+_EVAPORATION = _F(2.501e6)  # J/kg
 _SUBLIMATION = _F(2.501e6 + 3.336e5)
-_PER_FUSION = _F(1.0 / 3.336e5)
 _PER_AIR_HEAT = _F(1.0 / 1005.0)
 _WATER_HEAT = _F(4200.0)
-# RoadSurf: most that a road holds of each store, mm
-_MOST_WATER, _MOST_SNOW, _MOST_ICE, _MOST_FROST = _F(2.0), _F(100.0), _F(50.0), _F(2.0)
 # RoadSurf: traffic wear, share per hour on a busy road
 _RATE_WATER, _RATE_SNOW, _RATE_ICE, _RATE_FROST = 0.145, 0.45, 0.319, 1.16
 _BUSY_PER_H = 500.0  # vehicles per hour at which wear and traffic heat are full (assumed)
 _TRAFFIC_HEAT = 10.0  # W/m2, RoadSurf by day
-_HELD_WATER = _F(0.5)  # mm that texture keeps from draining
 _PER_THIN = _F(10.0)  # free water or ice covers the road in proportion up to 0.1 mm
 _PER_CLOSED_SNOW = _F(1.0 / 5.0)  # mm of snow water that hides the road (assumed)
 _DAMPING_M = 0.5  # blend from surface to deep at the start
@@ -61,39 +43,12 @@ _DECK_RADIATION = 4.6  # W/m2K, lower face of a deck towards surroundings at air
 _HOLD_H = 500.0  # W/m2K that ties the surface to a reading
 _FORGETTING_S = 3.0 * 3600.0  # over which the lacking flux is averaged while a reading holds
 _DECAY_S = 4.0 * 3600.0  # RoadSurf: how long a correction from readings lasts
-_EUTECTIC_C = _F(-20.9)  # below it no brine stays liquid
-_BISECTIONS = 24
-
-
-def _brine_fit() -> list[np.float32]:
-    """Grams of water that a gram of NaCl keeps liquid, times the depression [K], by depression."""
-    share = np.linspace(0.02, EUTECTIC_PCT, 800)
-    depth = -freezing_point_C(share)
-    kept = (100.0 - share) / share * depth
-    return [_F(value) for value in np.polynomial.polynomial.polyfit(depth, kept, 4)]
-
-
-_B0, _B1, _B2, _B3, _B4 = _brine_fit()
-_PER_1000 = _F(1e-3)
-_TRACE = _F(1e-6)  # mm
-_SLIGHT = _F(1e-6)
 
 
 @numba.njit(error_model="numpy")
 def _lost(rate: float) -> np.float32:
     """1 - exp(-x) to third order, never 1 or more."""
     return np.float32(1.0 - 1.0 / (1.0 + rate * (1.0 + 0.5 * rate)))
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def _liquid_mm(surface_C: np.float32, salt: np.float32, most: np.float32) -> np.float32:
-    """Water that stays liquid beside ice at a temperature, with salt [g/m²]; at most `most` mm."""
-    d = -surface_C if surface_C < -_SLIGHT else _SLIGHT
-    kept = _B0 + d * (_B1 + d * (_B2 + d * (_B3 + d * _B4)))
-    water = salt * _PER_1000 * kept / d
-    water = water if surface_C > _EUTECTIC_C else _ZERO
-    water = water if water < most else most
-    return most if surface_C >= _ZERO else water
 
 
 @numba.njit(error_model="numpy")
@@ -112,8 +67,8 @@ def _instants(
     sky = member[2] * (view * (now[4] + member[5]) + (1.0 - view) * wall)
     below = air if road[0] > 0.0 else deep_C
     for row, value in (
-        (_AIR, air), (_MIXING, now[1]), (_WIND, now[2]), (_SUN, sun), (_SKY, sky),
-        (_BELOW, below), (_TARGET, target),
+        (at.AIR, air), (at.MIXING, now[1]), (at.WIND, now[2]), (at.SUN, sun), (at.SKY, sky),
+        (at.BELOW, below), (at.TARGET, target),
     ):  # fmt: skip
         # the start is the old end as it was stored, so that no jump opens between hours
         s[row + i] += s[row + BLOCK + i]
@@ -128,23 +83,23 @@ def _hour(
     """What stays the same within the hour: precipitation, traffic, losses, the deck's underside."""
     busy = min(1.0, road[3] * share / _BUSY_PER_H)
     fall = now[5] * step / 3600.0
-    s[_LEAST_WIND + i] = _CALM_M_S + _TRAFFIC_WIND_M_S * busy
-    s[_RAIN + i] = fall * now[6]
-    s[_SNOWFALL + i] = fall * (1.0 - now[6])
-    s[_TRAFFIC + i] = _TRAFFIC_HEAT * busy
+    s[at.LEAST_WIND + i] = _CALM_M_S + _TRAFFIC_WIND_M_S * busy
+    s[at.RAIN + i] = fall * now[6]
+    s[at.SNOWFALL + i] = fall * (1.0 - now[6])
+    s[at.TRAFFIC + i] = _TRAFFIC_HEAT * busy
     worn = busy * member[8] * step / 3600.0
-    s[_WEAR_WATER + i] = _lost(_RATE_WATER * worn)
-    s[_WEAR_SNOW + i] = _lost(_RATE_SNOW * worn)
-    s[_WEAR_ICE + i] = _lost(_RATE_ICE * worn)
-    s[_WEAR_FROST + i] = _lost(_RATE_FROST * worn)
-    s[_DRAIN + i] = _lost(member[7] * step / 3600.0)
-    s[_SALT + i] += dose
+    s[at.WEAR_WATER + i] = _lost(_RATE_WATER * worn)
+    s[at.WEAR_SNOW + i] = _lost(_RATE_SNOW * worn)
+    s[at.WEAR_ICE + i] = _lost(_RATE_ICE * worn)
+    s[at.WEAR_FROST + i] = _lost(_RATE_FROST * worn)
+    s[at.DRAIN + i] = _lost(member[7] * step / 3600.0)
+    s[at.SALT + i] += dose
     if road[0] > 0.0:
-        breeze = s[_WIND + i] + _HALF * s[_D_WIND + i]
-        least = s[_LEAST_WIND + i]
+        breeze = s[at.WIND + i] + _HALF * s[at.D_WIND + i]
+        least = s[at.LEAST_WIND + i]
         breeze = breeze if breeze > least else least
-        film = exchange_W_m2K(breeze, s[_AIR + i], s[_AIR + i]) * s[_FILM + i]
-        s[_BELOW_H + i] = _DECK_RADIATION + film
+        film = exchange_W_m2K(breeze, s[at.AIR + i], s[at.AIR + i]) * s[at.FILM + i]
+        s[at.BELOW_H + i] = _DECK_RADIATION + film
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -153,23 +108,23 @@ def _eliminate(s: np.ndarray, step: np.float32) -> None:
     per_step = _ONE / step
     last = NODES - 1
     for i in range(BLOCK):
-        s[_INVERSE + last * BLOCK + i] = _ONE / (
-            s[_CAPACITY + last * BLOCK + i] * per_step
-            + s[_K + (last - 1) * BLOCK + i]
-            + s[_BELOW_H + i]
+        s[at.INVERSE + last * BLOCK + i] = _ONE / (
+            s[at.CAPACITY + last * BLOCK + i] * per_step
+            + s[at.K + (last - 1) * BLOCK + i]
+            + s[at.BELOW_H + i]
         )
     for node in range(last - 1, -1, -1):
         for i in range(BLOCK):
-            below = s[_K + node * BLOCK + i]
-            above = s[_K + (node - 1) * BLOCK + i] if node > 0 else _ZERO
+            below = s[at.K + node * BLOCK + i]
+            above = s[at.K + (node - 1) * BLOCK + i] if node > 0 else _ZERO
             total = (
-                s[_CAPACITY + node * BLOCK + i] * per_step
+                s[at.CAPACITY + node * BLOCK + i] * per_step
                 + above
-                + below * (_ONE - below * s[_INVERSE + (node + 1) * BLOCK + i])
+                + below * (_ONE - below * s[at.INVERSE + (node + 1) * BLOCK + i])
             )
             # the top keeps the sum itself: the surface joins it in each step
-            s[_INVERSE + node * BLOCK + i] = _ONE / total
-            s[_TOP_H + i] = total
+            s[at.INVERSE + node * BLOCK + i] = _ONE / total
+            s[at.TOP_H + i] = total
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -179,18 +134,18 @@ def _balance(
 ) -> None:  # fmt: skip
     """Water arriving and evaporating, and the surface balance about the old temperature."""
     for i in range(BLOCK):
-        air = s[_AIR + i] + s[_D_AIR + i] * part
-        mixing = s[_MIXING + i] + s[_D_MIXING + i] * part
-        wind = s[_WIND + i] + s[_D_WIND + i] * part
-        sun = s[_SUN + i] + s[_D_SUN + i] * part
-        sky = s[_SKY + i] + s[_D_SKY + i] * part
-        surface = s[_T + i]
-        rain, snowfall = s[_RAIN + i], s[_SNOWFALL + i]
-        water, snow = s[_WATER + i] + rain, s[_SNOW + i] + snowfall
-        ice, frost = s[_ICE + i], s[_FROST + i]
-        least = s[_LEAST_WIND + i]
+        air = s[at.AIR + i] + s[at.D_AIR + i] * part
+        mixing = s[at.MIXING + i] + s[at.D_MIXING + i] * part
+        wind = s[at.WIND + i] + s[at.D_WIND + i] * part
+        sun = s[at.SUN + i] + s[at.D_SUN + i] * part
+        sky = s[at.SKY + i] + s[at.D_SKY + i] * part
+        surface = s[at.T + i]
+        rain, snowfall = s[at.RAIN + i], s[at.SNOWFALL + i]
+        water, snow = s[at.WATER + i] + rain, s[at.SNOW + i] + snowfall
+        ice, frost = s[at.ICE + i], s[at.FROST + i]
+        least = s[at.LEAST_WIND + i]
         wind = wind if wind > least else least
-        convection = exchange_W_m2K(wind, air, surface) * s[_FILM + i]
+        convection = exchange_W_m2K(wind, air, surface) * s[at.FILM + i]
         # vapour, positive when it leaves; as ice where no water is on the road
         solid = snow + ice + frost
         as_ice = (surface < _ZERO) & (water <= _ZERO)
@@ -212,37 +167,39 @@ def _balance(
         snow = snow - part_snow
         ice = ice - part_ice
         ice = ice if ice > _ZERO else _ZERO
-        s[_WATER + i] = water
-        s[_SNOW + i] = snow
-        s[_ICE + i] = ice
-        s[_FROST + i] = frost
-        s[_ARRIVED + i] += rain + snowfall - vapour
+        s[at.WATER + i] = water
+        s[at.SNOW + i] = snow
+        s[at.ICE + i] = ice
+        s[at.FROST + i] = frost
+        s[at.ARRIVED + i] += rain + snowfall - vapour
         latent = vapour * (_SUBLIMATION if as_ice else _EVAPORATION) / step
         # the balance about the old surface temperature, and how it stiffens with the new
         snowy = snow * _PER_CLOSED_SNOW
         snowy = snowy if snowy < _ONE else _ONE
-        albedo = s[_ALBEDO + i]
-        albedo = albedo + (s[_SNOW_ALBEDO + i] - albedo) * snowy
+        albedo = s[at.ALBEDO + i]
+        albedo = albedo + (s[at.SNOW_ALBEDO + i] - albedo) * snowy
         kelvin = surface + _KELVIN
-        cube = s[_EMISSIVITY + i] * _BOLTZMANN * kelvin * kelvin * kelvin
+        cube = s[at.EMISSIVITY + i] * _BOLTZMANN * kelvin * kelvin * kelvin
         rain_h = rain / step * _WATER_HEAT
         warmth = air if air > _ZERO else _ZERO
         # a reading holds the surface; what it has to add is remembered and fades when it ends
-        hold = s[_HOLD + i]
-        target = s[_TARGET + i] + s[_D_TARGET + i] * part
-        lacking = s[_LACKING + i]
+        hold = s[at.HOLD + i]
+        target = s[at.TARGET + i] + s[at.D_TARGET + i] * part
+        lacking = s[at.LACKING + i]
         helped = hold * (target - surface) if hold > _ZERO else gain * lacking
-        s[_LACKING + i] = lacking + learn * (helped - lacking) if hold > _ZERO else lacking * decay
-        s[_NET + i] = (
+        s[at.LACKING + i] = (
+            lacking + learn * (helped - lacking) if hold > _ZERO else lacking * decay
+        )
+        s[at.NET + i] = (
             (_ONE - albedo) * sun
             + (sky - cube * kelvin)
             + convection * (air - surface)
             + rain_h * (warmth - surface)
-            + s[_TRAFFIC + i]
+            + s[at.TRAFFIC + i]
             - latent
             + helped
         )
-        s[_SURFACE_H + i] = _FOUR * cube + convection + rain_h + hold
+        s[at.SURFACE_H + i] = _FOUR * cube + convection + rain_h + hold
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -250,130 +207,21 @@ def _conduct(s: np.ndarray, part: np.float32) -> None:
     """Back substitution from the bottom up, for changes of temperature over the step."""
     last = NODES - 1
     for i in range(BLOCK):
-        here = s[_T + last * BLOCK + i]
-        below = s[_BELOW + i] + s[_D_BELOW + i] * part
-        flux = s[_K + (last - 1) * BLOCK + i] * (s[_T + (last - 1) * BLOCK + i] - here)
-        s[_CHANGE + last * BLOCK + i] = s[_INVERSE + last * BLOCK + i] * (
-            flux + s[_BELOW_H + i] * (below - here)
+        here = s[at.T + last * BLOCK + i]
+        below = s[at.BELOW + i] + s[at.D_BELOW + i] * part
+        flux = s[at.K + (last - 1) * BLOCK + i] * (s[at.T + (last - 1) * BLOCK + i] - here)
+        s[at.CHANGE + last * BLOCK + i] = s[at.INVERSE + last * BLOCK + i] * (
+            flux + s[at.BELOW_H + i] * (below - here)
         )
     for node in range(last - 1, 0, -1):
         for i in range(BLOCK):
-            here = s[_T + node * BLOCK + i]
-            conductance = s[_K + node * BLOCK + i]
-            above = s[_K + (node - 1) * BLOCK + i] * (s[_T + (node - 1) * BLOCK + i] - here)
+            here = s[at.T + node * BLOCK + i]
+            conductance = s[at.K + node * BLOCK + i]
+            above = s[at.K + (node - 1) * BLOCK + i] * (s[at.T + (node - 1) * BLOCK + i] - here)
             below = conductance * (
-                s[_T + (node + 1) * BLOCK + i] - here + s[_CHANGE + (node + 1) * BLOCK + i]
+                s[at.T + (node + 1) * BLOCK + i] - here + s[at.CHANGE + (node + 1) * BLOCK + i]
             )
-            s[_CHANGE + node * BLOCK + i] = s[_INVERSE + node * BLOCK + i] * (above + below)
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def _salted_change(
-    free: np.float32, stiff: np.float32, water: np.float32, solid: np.float32, salt: np.float32
-) -> np.float32:
-    """Water that freezes (or, negative, ice that melts) to balance with brine [mm].
-
-    The surface temperature T = free + m L / stiff and the liquid share at T must agree.
-    """
-    total = water + solid
-    reach = _FUSION / stiff
-    low = free - reach * solid
-    high = free + reach * water
-    for _ in range(_BISECTIONS):
-        middle = _HALF * (low + high)
-        frozen = water - _liquid_mm(middle, salt, total)
-        too_warm = middle > free + reach * frozen
-        high = middle if too_warm else high
-        low = low if too_warm else middle
-    frozen = (_HALF * (low + high) - free) / reach
-    frozen = frozen if frozen < water else water
-    return frozen if frozen > -solid else -solid
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _freeze(s: np.ndarray, step: np.float32) -> None:
-    """The surface temperature without phase change, and the water that freezes at 0 °C [mm]."""
-    for i in range(BLOCK):
-        surface = s[_T + i]
-        down = s[_K + i] * (s[_T + BLOCK + i] - surface + s[_CHANGE + BLOCK + i])
-        total_h = s[_TOP_H + i] + s[_SURFACE_H + i]
-        free = surface + (s[_NET + i] + down) / total_h
-        s[_TOTAL_H + i] = total_h
-        s[_FREE + i] = free
-        water, solid = s[_WATER + i], s[_SNOW + i] + s[_ICE + i] + s[_FROST + i]
-        frozen = -free * total_h * step * _PER_FUSION
-        frozen = frozen if frozen < water else water
-        s[_FREEZING + i] = frozen if frozen > -solid else -solid
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _freeze_brine(s: np.ndarray, step: np.float32) -> None:
-    """The water that freezes where there is salt [mm]; other columns keep what they have."""
-    for i in range(BLOCK):
-        water, solid = s[_WATER + i], s[_SNOW + i] + s[_ICE + i] + s[_FROST + i]
-        salt = s[_SALT + i]
-        brine = _salted_change(s[_FREE + i], s[_TOTAL_H + i] * step, water, solid, salt)
-        s[_FREEZING + i] = brine if salt > _ZERO else s[_FREEZING + i]
-
-
-@numba.njit(error_model="numpy", fastmath={"contract"})
-def _surface(s: np.ndarray, step: np.float32) -> None:
-    """The new surface temperature, melting and freezing, drainage, wear and the stores' maxima."""
-    for i in range(BLOCK):
-        surface, surface_h, net = s[_T + i], s[_SURFACE_H + i], s[_NET + i]
-        free, frozen, salt = s[_FREE + i], s[_FREEZING + i], s[_SALT + i]
-        stiff = s[_TOTAL_H + i] * step
-        water, snow, ice, frost = s[_WATER + i], s[_SNOW + i], s[_ICE + i], s[_FROST + i]
-        gain = frozen if frozen > _ZERO else _ZERO
-        melted = gain - frozen
-        from_frost = melted if melted < frost else frost
-        from_snow = melted - from_frost
-        from_snow = from_snow if from_snow < snow else snow
-        from_ice = melted - from_frost - from_snow
-        released = frozen * _FUSION
-        new = free + released / stiff
-        # where something is left to melt or freeze, the surface rests at 0 °C to the last bit
-        left = water - frozen if free < _ZERO else snow + ice + frost + frozen
-        partly = (salt <= _ZERO) & (left > _ZERO) & (frozen != _ZERO)
-        new = _ZERO if partly else new
-        change = new - surface
-        s[_T + i] = new
-        s[_CHANGE + i] = change
-        flux = (net - surface_h * change) * step
-        s[_GAINED + i] += flux + released
-        s[_TURNED + i] += abs(flux) + abs(released)
-        water = water - frozen
-        water = water if water > _ZERO else _ZERO
-        snow = snow - from_snow
-        ice = ice - from_ice + gain
-        ice = ice if ice > _ZERO else _ZERO
-        frost = frost - from_frost
-        old_snow, old_ice, old_frost = snow, ice, frost
-        free_water = water - _HELD_WATER
-        drained = (free_water if free_water > _ZERO else _ZERO) * s[_DRAIN + i]
-        flowing = water - drained
-        flowing = flowing - flowing * s[_WEAR_WATER + i]
-        flowing = flowing if flowing < _MOST_WATER else _MOST_WATER
-        s[_SALT + i] = salt * (flowing / water if water > _ZERO else _ONE - s[_WEAR_WATER + i])
-        worn = snow * s[_WEAR_SNOW + i]
-        snow = snow - worn
-        ice = ice + worn * s[_PACKING + i] - ice * s[_WEAR_ICE + i]
-        frost = frost - frost * s[_WEAR_FROST + i]
-        snow = snow if snow < _MOST_SNOW else _MOST_SNOW
-        ice = ice if ice < _MOST_ICE else _MOST_ICE
-        frost = frost if frost < _MOST_FROST else _MOST_FROST
-        # traces count as gone
-        flowing = flowing if flowing > _TRACE else _ZERO
-        snow = snow if snow > _TRACE else _ZERO
-        ice = ice if ice > _TRACE else _ZERO
-        frost = frost if frost > _TRACE else _ZERO
-        s[_LEFT + i] += (
-            (water - flowing) + (old_snow - snow) + (old_ice - ice) + (old_frost - frost)
-        )
-        s[_WATER + i] = flowing
-        s[_SNOW + i] = snow
-        s[_ICE + i] = ice
-        s[_FROST + i] = frost
+            s[at.CHANGE + node * BLOCK + i] = s[at.INVERSE + node * BLOCK + i] * (above + below)
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
@@ -381,40 +229,40 @@ def _settle(s: np.ndarray, part: np.float32, step: np.float32, moist: int) -> No
     """The new temperatures of the ground, from the top down, and moisture that freezes or thaws."""
     for node in range(1, NODES):
         for i in range(BLOCK):
-            lift = s[_INVERSE + node * BLOCK + i] * s[_K + (node - 1) * BLOCK + i]
-            change = s[_CHANGE + node * BLOCK + i] + lift * s[_CHANGE + (node - 1) * BLOCK + i]
-            s[_CHANGE + node * BLOCK + i] = change
-            small = change + s[_CARRY + node * BLOCK + i]
-            old = s[_T + node * BLOCK + i]
+            lift = s[at.INVERSE + node * BLOCK + i] * s[at.K + (node - 1) * BLOCK + i]
+            change = s[at.CHANGE + node * BLOCK + i] + lift * s[at.CHANGE + (node - 1) * BLOCK + i]
+            s[at.CHANGE + node * BLOCK + i] = change
+            small = change + s[at.CARRY + node * BLOCK + i]
+            old = s[at.T + node * BLOCK + i]
             new = old + small
-            s[_T + node * BLOCK + i] = new
-            s[_CARRY + node * BLOCK + i] = small - (new - old)
+            s[at.T + node * BLOCK + i] = new
+            s[at.CARRY + node * BLOCK + i] = small - (new - old)
     last = (NODES - 1) * BLOCK
     for i in range(BLOCK):
-        below = s[_BELOW + i] + s[_D_BELOW + i] * part
+        below = s[at.BELOW + i] + s[at.D_BELOW + i] * part
         # the temperature that conduction gave, before its moisture froze
-        flux = s[_BELOW_H + i] * (below - s[_T + last + i]) * step
-        s[_GAINED + i] += flux
-        s[_TURNED + i] += abs(flux)
+        flux = s[at.BELOW_H + i] * (below - s[at.T + last + i]) * step
+        s[at.GAINED + i] += flux
+        s[at.TURNED + i] += abs(flux)
     for node in range(1, NODES):  # a start that is not known would hide the loop's bounds
         if node < moist:
             continue
         for i in range(BLOCK):
-            capacity = s[_CAPACITY + node * BLOCK + i]
-            old = s[_T + node * BLOCK + i]
-            frozen, most = s[_FROZEN + node * BLOCK + i], s[_FREEZABLE + node * BLOCK + i]
+            capacity = s[at.CAPACITY + node * BLOCK + i]
+            old = s[at.T + node * BLOCK + i]
+            frozen, most = s[at.FROZEN + node * BLOCK + i], s[at.FREEZABLE + node * BLOCK + i]
             heat = -old * capacity
             heat = heat if heat > -frozen else -frozen
             heat = heat if heat < most - frozen else most - frozen
             after = frozen + heat
-            s[_FROZEN + node * BLOCK + i] = after
+            s[at.FROZEN + node * BLOCK + i] = after
             # what float32 let in, not what was asked for, so that no heat is lost; dry nodes stay
             # as they are, whether or not a neighbour's are moist
-            carry = s[_CARRY + node * BLOCK + i]
+            carry = s[at.CARRY + node * BLOCK + i]
             small = (after - frozen) / capacity + carry
             new = old + small
-            s[_T + node * BLOCK + i] = new if most > _ZERO else old
-            s[_CARRY + node * BLOCK + i] = small - (new - old) if most > _ZERO else carry
+            s[at.T + node * BLOCK + i] = new if most > _ZERO else old
+            s[at.CARRY + node * BLOCK + i] = small - (new - old) if most > _ZERO else carry
 
 
 @numba.njit(error_model="numpy")
@@ -423,8 +271,8 @@ def _content(s: np.ndarray, i: int) -> float:
     total = 0.0
     for node in range(NODES):
         place = node * BLOCK + i
-        warmth = np.float64(s[_T + place]) + np.float64(s[_CARRY + place])
-        total += np.float64(s[_CAPACITY + place]) * warmth - np.float64(s[_FROZEN + place])
+        warmth = np.float64(s[at.T + place]) + np.float64(s[at.CARRY + place])
+        total += np.float64(s[at.CAPACITY + place]) * warmth - np.float64(s[at.FROZEN + place])
     return total
 
 
@@ -439,18 +287,18 @@ def _begin(
         place = node * BLOCK + i
         share = 1.0 if bridge else np.exp(-grid[2, node] / _DAMPING_M)
         warmth = deep_C + (start_C - deep_C) * share + member[6]
-        s[_T + place] = warmth
-        s[_K + place] = grid[0, node] * member[4]
-        s[_CAPACITY + place] = grid[1, node]
-        s[_FREEZABLE + place] = grid[3, node] * member[10]
-        s[_FROZEN + place] = s[_FREEZABLE + place] if warmth < 0.0 else 0.0
-    s[_BELOW_H + i] = s[_K + (NODES - 1) * BLOCK + i]
-    s[_ALBEDO + i] = min(1.0, road[1] * member[0])
-    s[_SNOW_ALBEDO + i] = member[1]
-    s[_EMISSIVITY + i] = member[2]
-    s[_FILM + i] = member[3]
-    s[_PACKING + i] = member[9]
-    s[_LACKING + i] = lacking
+        s[at.T + place] = warmth
+        s[at.K + place] = grid[0, node] * member[4]
+        s[at.CAPACITY + place] = grid[1, node]
+        s[at.FREEZABLE + place] = grid[3, node] * member[10]
+        s[at.FROZEN + place] = s[at.FREEZABLE + place] if warmth < 0.0 else 0.0
+    s[at.BELOW_H + i] = s[at.K + (NODES - 1) * BLOCK + i]
+    s[at.ALBEDO + i] = min(1.0, road[1] * member[0])
+    s[at.SNOW_ALBEDO + i] = member[1]
+    s[at.EMISSIVITY + i] = member[2]
+    s[at.FILM + i] = member[3]
+    s[at.PACKING + i] = member[9]
+    s[at.LACKING + i] = lacking
 
 
 @numba.njit(error_model="numpy")
@@ -481,7 +329,7 @@ def _block(
     learn = np.float32(1.0 - np.exp(-3600.0 / steps / _FORGETTING_S))
     decay = np.float32(np.exp(-3600.0 / steps / _DECAY_S))
     strength = np.float32(gain)
-    s = np.zeros(SIZE, np.float32)
+    s = np.zeros(at.SIZE, np.float32)
     roads = np.empty(BLOCK, np.int64)
     which = np.empty(BLOCK, np.int64)
     sums = np.zeros((4, BLOCK))
@@ -505,7 +353,7 @@ def _block(
         bridges = bridges or table[road, 0] > 0.0
         if first == 0 and i < used:
             history[:, road, member, 0] = 0.0
-            history[0, road, member, 0] = s[_T + i]
+            history[0, road, member, 0] = s[at.T + i]
     for hour in range(1, hours):
         for i in range(BLOCK):
             road, member = roads[i], which[i]
@@ -516,45 +364,45 @@ def _block(
                 direct[member, hour], lit[road, hour], target if known else 0.0,
                 deep[member, hour] + uncertain[member, 6],
             )  # fmt: skip
-            s[_HOLD + i] = _HOLD_H if known and np.isfinite(before) else 0.0
+            s[at.HOLD + i] = _HOLD_H if known and np.isfinite(before) else 0.0
             _hour(
                 s, i, table[road], uncertain[member], weather[member, hour], profile[hour],
                 doses[road, hour], 3600.0 / steps,
             )  # fmt: skip
             salted = salted or doses[road, hour] > 0.0
-            s[_GAINED + i] = s[_TURNED + i] = s[_ARRIVED + i] = s[_LEFT + i] = 0.0
+            s[at.GAINED + i] = s[at.TURNED + i] = s[at.ARRIVED + i] = s[at.LEFT + i] = 0.0
         if hour == 1 or bridges:
             _eliminate(s, step)
         for sub in range(steps):
             part = np.float32((sub + 1.0) / steps)
             _balance(s, part, step, strength, learn, decay)
             _conduct(s, part)
-            _freeze(s, step)
+            freeze(s, step)
             if salted:
-                _freeze_brine(s, step)
-            _surface(s, step)
+                freeze_brine(s, step)
+            surface_state(s, step)
             _settle(s, part, step, moist)
         for i in range(BLOCK):
-            sums[0, i] -= s[_GAINED + i]
-            sums[1, i] += s[_TURNED + i]
-            sums[2, i] += s[_ARRIVED + i]
-            sums[3, i] += s[_LEFT + i]
+            sums[0, i] -= s[at.GAINED + i]
+            sums[1, i] += s[at.TURNED + i]
+            sums[2, i] += s[at.ARRIVED + i]
+            sums[3, i] += s[at.LEFT + i]
         if hour >= first:
             for i in range(used):
                 road, member = roads[i], which[i]
-                history[0, road, member, hour - first] = s[_T + i]
-                history[1, road, member, hour - first] = s[_WATER + i]
-                history[2, road, member, hour - first] = s[_SNOW + i]
-                history[3, road, member, hour - first] = s[_ICE + i]
-                history[4, road, member, hour - first] = s[_FROST + i]
-                history[5, road, member, hour - first] = s[_SALT + i]
+                history[0, road, member, hour - first] = s[at.T + i]
+                history[1, road, member, hour - first] = s[at.WATER + i]
+                history[2, road, member, hour - first] = s[at.SNOW + i]
+                history[3, road, member, hour - first] = s[at.ICE + i]
+                history[4, road, member, hour - first] = s[at.FROST + i]
+                history[5, road, member, hour - first] = s[at.SALT + i]
     for i in range(used):
         road, member = roads[i], which[i]
         balance = _content(s, i) + sums[0, i]
-        stored = np.float64(s[_WATER + i]) + s[_SNOW + i] + s[_ICE + i] + s[_FROST + i]
+        stored = np.float64(s[at.WATER + i]) + s[at.SNOW + i] + s[at.ICE + i] + s[at.FROST + i]
         residual[0, road, member] = abs(balance) / max(sums[1, i], 1.0)
         residual[1, road, member] = sums[2, i] - sums[3, i] - stored
-        lacking[road, member] = s[_LACKING + i]
+        lacking[road, member] = s[at.LACKING + i]
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")

@@ -11,8 +11,6 @@ import pytest
 
 from lingjing.physics.brine import road_freezing_point_C
 from lingjing.physics.materials import (
-    ROAD_BUILDS,
-    ROAD_MATERIAL_OF_SURFACE,
     RoadBuild,
     RoadLayer,
 )
@@ -24,12 +22,10 @@ from lingjing.physics.road import (
     RoadParameters,
     RoadReadings,
     RoadShade,
-    rain_share,
     simulate_roads,
 )
-from lingjing.physics.road_grid import column_grid
 from lingjing.physics.road_surface import exchange
-from lingjing.vocabulary import LingjingError, words
+from lingjing.vocabulary import LingjingError
 
 ROAD = RoadColumns(np.array([False]), np.array([0]), 1.0, 0.0, 0.0)
 HOURS = 97
@@ -286,39 +282,6 @@ def test_stores_stay_under_the_maxima_of_roadsurf() -> None:
     assert pouring.water_mm.max() <= 2.0
 
 
-def test_rain_turns_to_snow_near_one_degree() -> None:
-    shares = rain_share(np.array([-3.0, 0.0, 1.5, 4.0]), 90.0)
-    assert (np.diff(shares) > 0).all()
-    assert shares[0] < 0.01
-    assert shares[-1] > 0.99
-
-
-def test_wind_and_a_warm_surface_raise_the_exchange_and_stability_damps_it() -> None:
-    neutral = exchange(3.0, 0.0, 0.0)
-    assert 20.0 < neutral < 30.0
-    assert exchange(3.0, 0.0, 5.0) > neutral > exchange(3.0, 0.0, -5.0) > 0
-    assert exchange(6.0, 0.0, 0.0) == pytest.approx(2 * neutral)
-    # the log law between 10 m over 0.4 m and 2 m over 1 mm
-    law = 1.2986e3 * 0.16 * 3.0 / (np.log(26.0) * np.log(2001.0))
-    assert neutral == pytest.approx(law, rel=0.01)
-    assert exchange(0.4, 0.0, 10.0) > 3.0
-    assert 0.0 < exchange(0.4, 0.0, -10.0) < 2.0
-
-
-def test_grids_hold_the_whole_column_once() -> None:
-    for build in ROAD_BUILDS.values():
-        ground = column_grid(build.ground, None)
-        assert 1.9e6 * ground[2, -1] < ground[1].sum() < 2.2e6 * ground[2, -1]
-        deck = column_grid(build.deck, 0.3)
-        assert deck[1].sum() == pytest.approx(2.1e6 * 0.3)
-        assert 1.0 / deck[0, :-1] @ np.ones(13) > 0.3 / 2.3
-        assert deck[0, -1] == 0
-
-
-def test_every_surface_of_the_vocabulary_has_a_material() -> None:
-    assert set(ROAD_MATERIAL_OF_SURFACE) == set(words()["surface"].choices)
-
-
 def test_threads_do_not_change_a_byte_of_the_roads() -> None:
     parameters = RoadParameters.sampled(4, np.random.default_rng(2))
     before = numba.get_num_threads()
@@ -494,23 +457,6 @@ def test_a_lacking_flux_learnt_elsewhere_cools_a_road_without_a_sensor() -> None
     ).surface_temperature_C[0, 0]
     assert told[3] < free[3] - 0.3
     assert abs(told[-1] - free[-1]) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("layers", "number"),
-    [
-        ((RoadLayer(0.1, 0.8, 2e6), RoadLayer(0.1, 1.0, 2e6)), 2),
-        ((RoadLayer(0.0, 0.8, 2e6),), 1),
-        ((RoadLayer(1.0, 0.0, 2e6),), 1),
-        ((RoadLayer(1.0, 1.0, 2e6, -0.1),), 1),
-        ((), 0),
-    ],
-)
-def test_a_layer_that_cannot_be_built_is_named(layers: tuple[RoadLayer, ...], number: int) -> None:
-    with pytest.raises(LingjingError) as caught:
-        column_grid(layers, None)
-    assert caught.value.code == "physics.bad-layer"
-    assert caught.value.values["number"] == number
 
 
 def test_impossible_shade_salt_and_readings_are_named() -> None:
