@@ -107,7 +107,10 @@ def outcomes_of(
     situation: NDArray[np.int32],
     blocks: Sequence[Parts],
 ) -> tuple[Outcome, ...]:
-    """One outcome a quantity, in the order they were added, from the blocks in their order."""
+    """One outcome a quantity, in the order they were added, from the blocks in their order.
+
+    The blocks are emptied on the way, so that their arrays are not held twice.
+    """
     return tuple(
         Outcome(
             quantity,
@@ -115,7 +118,8 @@ def outcomes_of(
             assets,
             situation,
             **{
-                name: np.concatenate([block[quantity][name] for block in blocks]) for name in arrays
+                name: np.concatenate([block[quantity].pop(name) for block in blocks])
+                for name in list(arrays)
             },
         )
         for quantity, arrays in blocks[0].items()
