@@ -31,6 +31,7 @@ LIMITS: Final[dict[str, tuple[float, float]]] = {
     "precipitation_mm_h": (0.0, 300.0),
     "road_temperature_C": (-60.0, 90.0),
     "pavement_temperature_C": (-60.0, 90.0),
+    **dict.fromkeys(("p10", "p25", "p50", "p75", "p90"), (-80.0, 120.0)),
 }
 """Columns that are known, and between which values a reading is possible."""
 

@@ -7,7 +7,16 @@ import sys
 import click
 
 from lingjing import __version__
-from lingjing.interfaces.cli import calc, districts, hindcast, runs, scenarios, service, weather
+from lingjing.interfaces.cli import (
+    calc,
+    districts,
+    hindcast,
+    runs,
+    scenarios,
+    service,
+    verify,
+    weather,
+)
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
 from lingjing.vocabulary import EXIT_CODES, LingjingError
 
@@ -27,6 +36,7 @@ for part in (
     runs.replay,
     calc.calc,
     hindcast.hindcast,
+    verify.verify,
     service.serve,
     service.demo,
     service.doctor,
