@@ -20,7 +20,7 @@ from lingjing.twin.memory import MemoryTwin
 from lingjing.vocabulary import WeatherTable, Window, quantity
 
 EVENTS = {
-    "road_below_zero", "road_slippery", "freezing", "plugged", "cracked", "burst",
+    "road_below_zero", "road_slippery", "road_icy", "freezing", "plugged", "cracked", "burst",
     "cold_exposure",
 }  # fmt: skip
 
@@ -102,6 +102,20 @@ def test_bare_pipes_plug_and_well_insulated_ones_hold(
     assert of_asset(foreseen, "plugged", "MeterBox", "box-0") > 0.7
     assert of_asset(foreseen, "plugged", "MeterBox", "box-2") < 0.1
     assert of_asset(foreseen, "plugged", "Valve", "valve-0") == 0.0  # buried
+
+
+def test_ice_alone_is_an_event_of_its_own_and_never_likelier_than_a_slippery_road_while_cold(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    wet = foresee(twin, make_outlook(-7.0, rain_mm_h=0.5))
+    dry = foresee(twin, make_outlook(-7.0))
+    assert of_asset(wet, "road_icy", "RoadSegment", "road-0") > 0.5
+    assert of_asset(dry, "road_icy", "RoadSegment", "road-0") == 0.0
+    icy = the(wet, "road_icy", "RoadSegment")
+    ice = the(wet, "road_ice", "RoadSegment")
+    # in the median member ice stands above 0.1 mm exactly where the event is at least even odds
+    even = icy.hourly >= 0.5  # type: ignore[operator]
+    assert ((ice.fan[:, 2] > 0.1) == even).all()  # type: ignore[index]
 
 
 def test_a_burst_is_a_crack_that_shows_in_the_thaw(

@@ -35,6 +35,8 @@ from lingjing.sdk import Outcome, Outlook, TwinView
 SLIPPERY_MM: Final = 0.1
 """Ice, snow and frost together, as water, from which a surface below 0 °C is called slippery."""
 
+ICY_MM: Final = 0.1  # ice alone, as water
+
 LEAST_DOSE_G_M2: Final = 8.0  # what a spreader lays at least (Scottish network, frost)
 MOST_DOSE_G_M2: Final = 40.0  # two passes of 20; beyond that the road is ploughed first
 
@@ -165,6 +167,7 @@ def _collect(reducer: Reducer, history: RoadHistory) -> None:
     reducer.state("salt_dose", _dose(surface, history.water_mm + solid), "highest")
     reducer.event("road_below_zero", surface < 0.0)
     reducer.event("road_slippery", (solid > SLIPPERY_MM) & (surface < 0.0))
+    reducer.event("road_icy", history.ice_mm > ICY_MM)
 
 
 def _dose(surface_temperature_C: Floats, film_mm: Floats) -> Floats:
