@@ -62,7 +62,13 @@ class Coldwave(Scenario):
             budget = self._budget_bytes
             if kind == "RoadSegment":
                 made = foresee_roads(
-                    view, settings, outlook, rng=rng, report=report, budget_bytes=budget
+                    view,
+                    twin.view("Building"),
+                    settings,
+                    outlook,
+                    rng=rng,
+                    report=report,
+                    budget_bytes=budget,
                 )
             elif kind == "WaterTank":
                 made = foresee_tanks(view, outlook, rng=rng, report=report, budget_bytes=budget)

@@ -29,6 +29,15 @@ from lingjing.scenarios.coldwave.blocks import (
     over_blocks,
 )
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings, Numbers
+from lingjing.scenarios.coldwave.shade import (
+    HORIZON_STEP_DEG,
+    SIDES,
+    Sun,
+    Surroundings,
+    look_around,
+    shade_of,
+    sun_of,
+)
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
 from lingjing.sdk import Outcome, Outlook, TwinView
 
@@ -55,6 +64,7 @@ TRAFFIC_BY_HOUR: Final = np.concatenate(
 )
 
 STEPS: Final = {
+    **dict.fromkeys(SIDES, HORIZON_STEP_DEG),
     "bridge": 1.0,
     "surface": 1.0,
     "sky_view_factor": 0.05,
@@ -75,14 +85,25 @@ def by_class(view: TwinView, name: str, table: Numbers) -> NDArray[np.float64]:
     return np.where(np.isnan(known), assumed, known)
 
 
-def situations_of_roads(view: TwinView, settings: ColdwaveSettings) -> Situations:
-    """Distinct segments under the sky."""
+def situations_of_roads(
+    view: TwinView, settings: ColdwaveSettings, around: Surroundings | None = None
+) -> Situations:
+    """Distinct segments under the sky.
+
+    A sky view that the map gives goes before the one that the buildings leave; decks and ramps
+    stand above what would shade them.
+    """
     traffic = by_class(view, "traffic_volume", settings.traffic_per_day)
     raised = view.flag("bridge") | view.flag("ramp")
     surface = np.array([SURFACES.index(item) for item in view.text("surface", "asphalt")])
     sky = view.number("sky_view_factor")
-    sky = np.where(np.isnan(sky), np.where(raised, SKY_VIEW_OPEN, SKY_VIEW_STREET), sky)
+    street = np.full(len(view), SKY_VIEW_STREET) if around is None else around.view
+    sky = np.where(np.isnan(sky), np.where(raised, SKY_VIEW_OPEN, street), sky)
+    sides = np.zeros((len(view), len(SIDES)))
+    if around is not None:
+        sides = np.where(raised[:, None], 0.0, around.sides_deg)
     parameters = {
+        **{name: sides[:, side] for side, name in enumerate(SIDES)},
         "bridge": raised.astype(np.float64),
         "surface": surface.astype(np.float64),
         "sky_view_factor": sky,
@@ -94,6 +115,7 @@ def situations_of_roads(view: TwinView, settings: ColdwaveSettings) -> Situation
 
 def foresee_roads(
     view: TwinView,
+    buildings: TwinView,
     settings: ColdwaveSettings,
     outlook: Outlook,
     *,
@@ -105,6 +127,7 @@ def foresee_roads(
 
     Args:
         view: Road segments.
+        buildings: Cast their shadows where their footprints are known.
         settings: The district's, for what the map does not know.
         outlook: Complete forcings with their spin-up.
         rng: Draws the physics' uncertain parameters, one set a member.
@@ -114,17 +137,27 @@ def foresee_roads(
     kept = open_roads(view)
     if not bool(kept.any()):
         return ()
-    situations = situations_of_roads(view, settings)
+    around = look_around(view, buildings)
+    situations = situations_of_roads(view, settings, around)
     parameters = RoadParameters.sampled(outlook.members, rng)
-    shared = (_forcing(outlook), parameters, outlook.spin_up_hours)
+    forcing = _forcing(outlook)
+    sun = None
+    if around is not None:
+        sun = sun_of(outlook, np.asarray(forcing.shortwave_down_W_m2, dtype=np.float32))
+    shared = (forcing, parameters, outlook.spin_up_hours, sun)
     blocks = over_blocks(_block, shared, situations, outlook, 8, budget_bytes, report)
     return outcomes_of("RoadSegment", view.ids[kept], situations.index, blocks)
 
 
-def _block(shared: tuple[RoadForcing, RoadParameters, int], block: Columns) -> Parts:
+def _block(shared: tuple[RoadForcing, RoadParameters, int, Sun | None], block: Columns) -> Parts:
     """The outcomes of one block of situations."""
-    forcing, parameters, first_output = shared
-    history = simulate_roads(_columns(block), forcing, parameters, first_output=first_output)
+    forcing, parameters, first_output, sun = shared
+    shade = None
+    if sun is not None:
+        shade = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
+    history = simulate_roads(
+        _columns(block), forcing, parameters, shade=shade, first_output=first_output
+    )
     reducer = Reducer()
     _collect(reducer, history)
     return reducer.parts
