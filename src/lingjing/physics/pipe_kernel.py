@@ -68,12 +68,12 @@ def _icy_step(
     wall_heat: float,
     hours: float,
 ) -> None:
-    """Advance a pipe that holds ice: state = (temperature, ice share, confined ice share)."""
+    """Advance a pipe that holds ice: state = (temperature, ice share, confined ice share, part).
+
+    `part` is the part of the step after which the bore closed, where it did.
+    """
     temperature, share = state[0], state[1]
     heat = 3600.0 * hours / (_LATENT * area)  # W/m over the step as a share of the bore
-    # ice and wall give up sensible heat as the front moves away from them
-    chilled = (0.5 * _CI * area + wall_heat) * _NEAR_PLUG / (resistance + _NEAR_PLUG)
-    growth = heat / (1.0 - outside * chilled / (_LATENT * area))
     if share >= 1.0:
         rate = 3600.0 / ((_CI * area + wall_heat) * resistance)
         after = relaxed(temperature, outside, outside, rate, hours)
@@ -86,9 +86,15 @@ def _icy_step(
         temperature, share = 0.0, 1.0
     melt = renewal_h * hours * (1.0 - share) * _CW * supply / _LATENT if share < 1.0 else 0.0
     if outside < 0.0:
-        share = grown(share, -outside * growth, resistance)
-        if share >= 1.0:
-            melt = 0.0
+        # ice and wall give up sensible heat as the front moves away from them
+        chilled = (0.5 * _CI * area + wall_heat) * _NEAR_PLUG / (resistance + _NEAR_PLUG)
+        gain = -outside * heat / (1.0 - outside * chilled / (_LATENT * area))
+        missing = annulus_drive(1.0, resistance) - annulus_drive(share, resistance)
+        if gain >= missing:
+            state[3] = missing / gain
+            share, melt = 1.0, 0.0
+        else:
+            share = grown(share, gain, resistance)
     else:
         melt += outside / resistance * heat
     share -= melt
@@ -144,19 +150,24 @@ def _icy_hour(
             now += span * passed
             cold = min(nucleation, state[0]) if passed == 0.0 else nucleation
             state[0] = 0.0
-            state[1] = max(-cold * heat_capacity / (_LATENT * area), 1e-9)
+            # a heavy wall around a thin bore may close it at once
+            state[1] = min(max(-cold * heat_capacity / (_LATENT * area), 1e-9), 1.0)
             state[2] = 0.0
             _note(events, FREEZING, now)
-        was = state[1]
+            if state[1] >= 1.0:
+                _note(events, PLUGGED, now)
+        was, was_confined = state[1], state[2]
         _icy_step(state, 0.5 * (start + end), resistance, renewal_h, supply, area, wall_heat, left)
         if state[1] >= 1.0 and was < 1.0:
-            _note(events, PLUGGED, now + left)
+            _note(events, PLUGGED, now + left * state[3])
         if state[1] < _OPEN:
             state[2] = 0.0
             if not math.isnan(events[CRACKED]):
                 _note(events, BURST, now + left)
         elif state[2] >= frail:
-            _note(events, CRACKED, now + left)
+            more = state[2] - was_confined
+            part = (frail - was_confined) / more if more > 0.0 else 1.0
+            _note(events, CRACKED, now + left * min(max(part, 0.0), 1.0))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -253,7 +264,7 @@ def pipe_members(
 ) -> None:
     """Every pipe under every member; each pair is computed alone, so threads change nothing."""
     for pipe in numba.prange(table.shape[0]):
-        state = np.zeros(3)
+        state = np.zeros(4)
         noted = np.empty(4)
         for member in range(uncertain.shape[0]):
             noted[:] = np.nan
