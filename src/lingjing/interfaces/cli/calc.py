@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from lingjing.engine.calc_pipe import PipeQuestion, calc_pipe
+from lingjing.engine.calc_salt import calc_salt
 from lingjing.interfaces.cli.frame import json_option, print_json, say
 
 
@@ -77,3 +78,26 @@ def pipe(
 
 def _hours(value: Any) -> str:
     return say("calc.never") if value is None else say("calc.hours", hours=f"{value:.2f}")
+
+
+@calc.command(help=say("help.calc-salt"))
+@click.option("--road-temperature-c", type=float, required=True,
+              help=say("option.road-temperature-c"))  # fmt: skip
+@click.option("--water-film-mm", type=float, required=True, help=say("option.water-film-mm"))
+@click.option("--present-g-m2", type=float, default=0.0, show_default=True,
+              help=say("option.present-g-m2"))  # fmt: skip
+@json_option
+def salt(
+    road_temperature_c: float, water_film_mm: float, present_g_m2: float, as_json: bool
+) -> None:
+    """How much salt the water on a road needs."""
+    answer = calc_salt(road_temperature_c, water_film_mm, present_g_m2=present_g_m2)
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(
+        say(
+            "calc.salt", dose=f"{answer['dose_g_m2']:.1f}", needed=f"{answer['needed_g_m2']:.1f}",
+            share=f"{answer['concentration_pct']:.1f}", point=f"{answer['freezes_at_C']:.1f}",
+        )
+    )  # fmt: skip
