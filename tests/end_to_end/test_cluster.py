@@ -199,6 +199,22 @@ def test_a_cancelled_run_leaves_neither_a_folder_nor_work_on_the_cluster(
     cluster.stop(worker)
 
 
+def test_a_scheduler_that_dies_ends_the_run_with_a_remedy_and_no_folder(
+    data: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    own = Cluster(tmp_path_factory.mktemp("doomed"))
+    try:
+        own.add_worker()
+        reports = Reports(own.processes[0].kill)
+        with pytest.raises(LingjingError) as caught:
+            spread_run(data, tmp_path / "out", own.address, reports)
+    finally:
+        own.close()
+    assert caught.value.code == "cluster.lost"
+    assert own.address in caught.value.what("en")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_scheduler_that_is_not_there_is_named_with_a_remedy(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
