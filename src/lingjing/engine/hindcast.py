@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from lingjing.forecast.road_hindcast import Correction, Hindcast, RoadSite, hindcast_road
 from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadLayer, RoadMaterial
+from lingjing.physics.road_condition import METRO_CODES, RoadCondition, road_condition
 from lingjing.physics.road_grid import check_layers
+from lingjing.sources.metro_files import read_metro, write_metro_roadcast
+from lingjing.sources.roadsurf_files import Station, read_roadsurf, write_roadsurf
 from lingjing.sources.series_csv import read_series
 from lingjing.sources.weather_files import read_text
 from lingjing.vocabulary import LingjingError, Place
 from lingjing.vocabulary.series import HourlySeries
 
+Style = Literal["csv", "metro", "roadsurf"]
 COLUMNS: Final = (
     "road_temperature_C", "water_mm", "snow_mm", "ice_mm", "frost_mm", "p10", "p90",
 )  # fmt: skip
@@ -40,13 +45,31 @@ _CALIBRATION: Final = {
 _LAYER: Final = ("bottom_m", "conductivity_W_mK", "heat_capacity_J_m3K", "moisture_m3_m3")
 
 
-def load_series(path: Path, zone: tzinfo | None = None) -> HourlySeries:
-    """Read measurements from a CSV file.
+def load_series(path: Path, zone: tzinfo | None = None, station: int | None = None) -> HourlySeries:
+    """Read measurements: CSV, an XML file of METRo or a JSON file of RoadSurf, by what it holds.
+
+    Args:
+        path: The file.
+        zone: Of times of a CSV that carry none.
+        station: Which of several stations of a RoadSurf file.
 
     Raises:
         LingjingError: `series.*`, or as any weather file that cannot be read.
     """
-    return read_series(read_text(path), path.name, zone=zone)
+    text = read_text(path)
+    begin = text.lstrip()[:1]
+    if begin == "<":
+        return read_metro(text, path.name)
+    if begin not in ("[", "{"):
+        return read_series(text, path.name, zone=zone)
+    stations = read_roadsurf(text, path.name)
+    chosen = [item for item in stations if station in (None, item.number)]
+    if len(chosen) != 1:
+        known = ", ".join(str(item.number) for item in stations)
+        raise LingjingError(
+            "series.which-station", Place(path.name, field="--station"), known=known
+        )
+    return chosen[0].series
 
 
 def load_site(path: Path) -> RoadSite:
@@ -139,16 +162,20 @@ def hindcast_file(
     zone: tzinfo | None = None,
     members: int | None = None,
     seed: int = 7,
+    station: int | None = None,
+    style: Style = "csv",
 ) -> dict[str, Any]:
     """Run a road through a record and write the result.
 
     Args:
         forcing: CSV, see `load_series`.
-        out: CSV to write: time and `COLUMNS`; hours in which the run is split are left out.
+        out: File to write; hours in which the run is split are left out.
         site: SITE.toml.
         zone: Of times that carry none.
         members: Samples for each material that may be; None takes the default.
         seed: Of the samples.
+        station: Which of several stations of a RoadSurf file.
+        style: `csv` (time and `COLUMNS`), `metro` (roadcast.xml) or `roadsurf` (its output JSON).
 
     Returns:
         What was done, for a person or a machine.
@@ -156,11 +183,11 @@ def hindcast_file(
     Raises:
         LingjingError: As `load_series`, `load_site`, `hindcast_road`; `output.not-writable`.
     """
-    series = load_series(forcing, zone)
+    series = load_series(forcing, zone, station)
     chosen = load_site(site) if site is not None else RoadSite()
     more = {} if members is None else {"members": members}
     done = hindcast_road(series, chosen, seed=seed, **more)
-    text = hindcast_csv(done)
+    text = _WRITERS[style](done)
     try:
         out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as fault:
@@ -199,3 +226,37 @@ def hindcast_csv(done: Hindcast) -> str:
         )
         lines.append(",".join((done.series.time_text(int(hour)), *cells)))
     return "\n".join(lines) + "\n"
+
+
+def _road(done: Hindcast) -> HourlySeries:
+    """The road beside its weather, for the files of other models; from the longest part."""
+    part = max(done.parts, key=lambda item: item.hours)
+    inside = slice(part.first, part.first + part.hours)
+    columns = {name: values[inside] for name, values in done.series.columns.items()}
+    for name in COLUMNS[:5]:
+        columns[name] = done.column(name)[inside]
+    return HourlySeries(done.series.name, done.series.times[inside], columns)
+
+
+def hindcast_metro(done: Hindcast) -> str:
+    """The result as METRo's `roadcast.xml`; snow stands for all that is solid, as there."""
+    road = _road(done)
+    stores = [road.columns[name] for name in ("water_mm", "snow_mm", "ice_mm", "frost_mm")]
+    codes = road_condition(road.columns["road_temperature_C"], *stores)
+    solid = stores[1] + stores[2] + stores[3]
+    whole = replace(road, columns={**road.columns, "snow_mm": solid})
+    return write_metro_roadcast(whole, [METRO_CODES[RoadCondition(int(code))] for code in codes])
+
+
+def hindcast_roadsurf(done: Hindcast) -> str:
+    """The result as a RoadSurf output file of one station."""
+    road = _road(done)
+    kept = {name: road.columns[name] for name in COLUMNS[:5]}
+    return write_roadsurf([Station(1, None, None, replace(road, columns=kept))])
+
+
+_WRITERS: Final[dict[Style, Callable[[Hindcast], str]]] = {
+    "csv": hindcast_csv,
+    "metro": hindcast_metro,
+    "roadsurf": hindcast_roadsurf,
+}

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lingjing.sources.weather_notes import note
 from lingjing.vocabulary import LingjingError, Place
@@ -31,6 +32,10 @@ LIMITS: Final[dict[str, tuple[float, float]]] = {
     "precipitation_mm_h": (0.0, 300.0),
     "road_temperature_C": (-60.0, 90.0),
     "pavement_temperature_C": (-60.0, 90.0),
+    "water_mm": (0.0, 1000.0),
+    "snow_mm": (0.0, 10_000.0),
+    "ice_mm": (0.0, 1000.0),
+    "frost_mm": (0.0, 100.0),
     **dict.fromkeys(("p10", "p25", "p50", "p75", "p90"), (-80.0, 120.0)),
 }
 """Columns that are known, and between which values a reading is possible."""
@@ -86,7 +91,8 @@ def read_series(text: str, file: str, *, zone: tzinfo | None = None) -> HourlySe
         notes.append(note("naive-as-utc"))
     chosen: tzinfo = (zone or UTC) if naive else (rows[0].moment.tzinfo or UTC)
     seconds = _instants(rows, chosen if naive else None, file)
-    times, columns = _hourly(rows, seconds, names, file)
+    table = np.array([row.cells for row in rows], dtype=np.float64).reshape(len(rows), len(names))
+    times, columns = on_hours(seconds, table, names, Place(file, rows[0].line, "time"))
     empty = [name for name in names if not np.isfinite(columns[name]).any()]
     if empty:
         notes.append(note("empty-columns", columns=", ".join(empty)))
@@ -158,21 +164,30 @@ def _instants(rows: list[_Row], zone: tzinfo | None, file: str) -> list[int]:
     return seconds
 
 
-def _hourly(
-    rows: list[_Row], seconds: list[int], names: list[str], file: str
-) -> tuple[np.ndarray, dict[str, Values]]:
-    """An even hourly axis and the values on it."""
+def on_hours(
+    seconds: Sequence[int], table: Values, names: Sequence[str], place: Place
+) -> tuple[NDArray[np.datetime64], dict[str, Values]]:
+    """Put rows on an even hourly axis; finer rows are averaged about each hour.
+
+    Args:
+        seconds: Since 1970, rising [rows].
+        table: Values [rows, names], NaN in gaps.
+        names: Columns; those of `TOTALS` are averaged over the hour before.
+        place: Of the first row, for messages.
+
+    Raises:
+        LingjingError: `series.uneven` or `series.too-long`.
+    """
     first, last = seconds[0], seconds[-1]
-    step = math.gcd(*(later - first for later in seconds[1:]), _HOUR_S) if len(rows) > 1 else 0
+    step = math.gcd(*(later - first for later in seconds[1:]), _HOUR_S) if len(seconds) > 1 else 0
     if step < _FINEST_S or last - first < _HOUR_S:
-        raise LingjingError("series.uneven", Place(file, rows[0].line, "time"), step_s=step)
+        raise LingjingError("series.uneven", place, step_s=step)
     if step < _HOUR_S:  # finer than hours: the axis lies on full hours
         first -= first % _HOUR_S
     hours = (last - first) // _HOUR_S + 1
     if hours > _LONGEST_H:
-        raise LingjingError("series.too-long", Place(file), hours=hours, most=_LONGEST_H)
+        raise LingjingError("series.too-long", Place(place.file), hours=hours, most=_LONGEST_H)
     offsets = np.array(seconds) - first
-    table = np.array([row.cells for row in rows], dtype=np.float64).reshape(len(rows), len(names))
     columns = {}
     for position, name in enumerate(names):
         late = _HOUR_S - 1 if name in TOTALS else _HOUR_S // 2
@@ -181,5 +196,5 @@ def _hourly(
         total = np.bincount(index[known], table[known, position], minlength=hours)
         count = np.bincount(index[known], minlength=hours)
         columns[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    axis = np.array(first, "datetime64[s]") + np.arange(hours) * np.timedelta64(_HOUR_S, "s")
+    axis = np.arange(first, first + hours * _HOUR_S, _HOUR_S).astype("datetime64[s]")
     return axis, columns

@@ -79,3 +79,40 @@ def test_a_missing_file_a_bad_zone_and_a_closed_folder_are_told(
     assert run(["hindcast", "road", str(forcing), "--out", out, "--tz", "Mars/Olympus"]) == 2
     nowhere = str(tmp_path / "none" / "out.csv")
     assert run(["hindcast", "road", str(forcing), "--out", nowhere]) == 5
+
+
+def test_files_of_other_models_go_in_and_out(
+    forcing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Our forcing as METRo's and RoadSurf's, run, and their results scored against ours."""
+    ours, metro, surf = (tmp_path / name for name in ("o.csv", "roadcast.xml", "road.json"))
+    base = ["hindcast", "road", str(forcing), "--members", "4"]
+    assert run([*base, "--out", str(ours)]) == 0
+    assert run([*base, "--out", str(metro), "--format", "metro"]) == 0
+    assert run([*base, "--out", str(surf), "--format", "roadsurf"]) == 0
+    for other in (metro, surf):
+        capsys.readouterr()
+        assert run(["verify", str(ours), str(other), "--json"]) == 0
+        scores = json.loads(capsys.readouterr().out)
+        assert scores["errors"]["all"]["mae"] < 0.01
+        assert scores["errors"]["all"]["count"] == 74  # the longest part
+    assert "<rc>" in metro.read_text(encoding="utf-8")
+    # what METRo's file holds is enough to run on again
+    assert run(["hindcast", "road", str(metro), "--out", str(tmp_path / "again.csv")]) == 0
+
+
+def test_one_of_several_stations_must_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = [f"2024-01-01 {hour:02d}:00" for hour in range(24)]
+    stations = [
+        {"statId": number, "time": times, "Temperature 2m": [float(number)] * 24,
+         "RadiationGlobal": [0.0] * 24}
+        for number in (1, 5)
+    ]  # fmt: skip
+    path, out = tmp_path / "in.json", tmp_path / "out.csv"
+    path.write_text(json.dumps(stations), encoding="utf-8")
+    base = ["hindcast", "road", str(path), "--out", str(out), "--members", "4"]
+    assert run([*base, "--json"]) == 2
+    assert "1, 5" in json.loads(capsys.readouterr().err)["error"]["what"]["en"]
+    assert run([*base, "--station", "5"]) == 0

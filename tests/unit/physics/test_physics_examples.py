@@ -7,9 +7,24 @@ from types import ModuleType
 
 import pytest
 
-from lingjing.physics import brine, film, freezing, humidity, materials, pipe_sizes, radiation, road
+from lingjing.physics import (
+    brine,
+    coupling,
+    film,
+    freezing,
+    humidity,
+    materials,
+    pipe_sizes,
+    radiation,
+    road,
+    road_condition,
+    shading,
+)
 
-WITH_EXAMPLES = [brine, film, freezing, humidity, materials, pipe_sizes, radiation, road]
+WITH_EXAMPLES = [
+    brine, coupling, film, freezing, humidity, materials, pipe_sizes, radiation, road,
+    road_condition, shading,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)

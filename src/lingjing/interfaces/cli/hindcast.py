@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from lingjing.engine.hindcast import hindcast_file
+from lingjing.engine.hindcast import Style, hindcast_file
 from lingjing.interfaces.cli.frame import (
     ZoneName,
     chosen_locale,
@@ -31,6 +31,9 @@ def hindcast() -> None:
 @click.option("--site", type=FILE, help=say("option.site"))
 @click.option("--tz", "zone", type=ZoneName(), metavar="ZONE", help=say("option.tz"))
 @click.option("--members", type=click.IntRange(2, 1000), help=say("option.hindcast-members"))
+@click.option("--station", type=int, help=say("option.station"))
+@click.option("--format", "style", type=click.Choice(["csv", "metro", "roadsurf"]), default="csv",
+              show_default=True, help=say("option.hindcast-format"))  # fmt: skip
 @seed_option
 @json_option
 def road(
@@ -39,11 +42,14 @@ def road(
     site: Path | None,
     zone: ZoneInfo | None,
     members: int | None,
+    station: int | None,
+    style: Style,
     seed: int,
     as_json: bool,
 ) -> None:
     """A road through a record of the weather, without looking at the road's own record."""
-    done = hindcast_file(forcing, out, site=site, zone=zone, members=members, seed=seed)
+    done = hindcast_file(forcing, out, site=site, zone=zone, members=members, seed=seed,
+                         station=station, style=style)  # fmt: skip
     if as_json:
         print_json(done)
         return
