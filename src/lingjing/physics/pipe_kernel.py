@@ -196,6 +196,7 @@ def _one_pipe(
     film_covered = 1.0 / (2.0 * math.pi * skin * member[0])
     absorbed = pipe[12] * member[4] / (math.pi * member[0])
     dripping = pipe[13] / (1000.0 * area * pipe[14])
+    per_water = 3600.0 / (_CW * area + wall_heat)
     nucleation = -member[1]
     lag = pipe[8] * member[2]
     memory = memory_of(lag)
@@ -211,21 +212,25 @@ def _one_pipe(
         box_before = box_air
         box_air = following_air(box_before, air[hour - 1], air[hour], lag, memory)
         exchange = film(0.5 * (wind[hour - 1] + wind[hour]) * pipe[7])
-        resistance = wall + 1.0 / (
-            sound / (cover + film_covered / exchange) + (1.0 - sound) * exchange / film_bare
-        )
+        per_exchange = 1.0 / exchange
+        resistance = wall + cover + film_covered * per_exchange
+        if sound < 1.0:
+            through = sound / (resistance - wall) + (1.0 - sound) * exchange / film_bare
+            resistance = wall + 1.0 / through
         # sunlight acts like warmer air (sol-air temperature)
-        before = box_before + absorbed * sun[hour - 1] / exchange
-        around = box_air + absorbed * sun[hour] / exchange
+        before = box_before + absorbed * sun[hour - 1] * per_exchange
+        around = box_air + absorbed * sun[hour] * per_exchange
         renewal = use[hour] * pipe[9] + dripping
-        rate = 3600.0 / ((_CW * area + wall_heat) * resistance) + renewal
-        mixed = renewal / rate * supply
-        share_air = 1.0 - renewal / rate
+        rate = per_water / resistance + renewal
+        per_rate = 1.0 / rate
+        share_supply = renewal * per_rate
+        mixed = share_supply * supply
+        share_air = 1.0 - share_supply
         icy = state[1] > 0.0
         if not icy:
-            after = relaxed(
-                state[0], share_air * before + mixed, share_air * around + mixed, rate, 1.0
-            )
+            start, end = share_air * before + mixed, share_air * around + mixed
+            lead = (end - start) * per_rate
+            after = end - lead + (state[0] - start + lead) * math.exp(-rate)
             icy = after < nucleation
             if not icy:
                 state[0] = after
