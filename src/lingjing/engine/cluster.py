@@ -26,7 +26,7 @@ PATIENCE_S = 60.0
 """How long a cluster may be without any worker."""
 BLOCK_BYTES = 2**20
 """Memory for the histories of one block, so that a district gives every worker some."""
-_ADDRESS = re.compile(r"^(tcp|tls|ws|wss|ucx)://[^\s/:]+(\.[^\s/:]+)*:\d+/?$")
+_ADDRESS = re.compile(r"^(tcp|tls|ws|wss|ucx)://([^\s/:\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}/?$")
 _LIBRARIES = ("numpy", "numba", "llvmlite")
 _ONE_AT_A_TIME = threading.Lock()
 

@@ -37,6 +37,13 @@ def test_what_cannot_be_an_address_is_refused_before_anything_is_loaded(address:
     assert "tcp://10.0.0.5:8786" in caught.value.remedy("en")
 
 
+@pytest.mark.parametrize(
+    "address", ["tcp://10.0.0.5:8786", "tls://scheduler.example:8786", "tcp://[fe80::1]:8786"]
+)
+def test_addresses_of_schedulers_are_taken(address: str) -> None:
+    check_address(address)
+
+
 def test_a_missing_dask_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     check_address("tcp://127.0.0.1:8786")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
