@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import tzinfo
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from lingjing.forecast.road_calibration import calibrate_road
 from lingjing.forecast.road_hindcast import Correction, Hindcast, RoadSite, hindcast_road
 from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadLayer, RoadMaterial
 from lingjing.physics.road_condition import METRO_CODES, RoadCondition, road_condition
@@ -19,9 +20,11 @@ from lingjing.sources.metro_files import read_metro, write_metro_roadcast
 from lingjing.sources.roadsurf_files import Station, read_roadsurf, write_roadsurf
 from lingjing.sources.series_csv import read_series
 from lingjing.sources.weather_files import read_text
-from lingjing.vocabulary import LingjingError, Place
-from lingjing.vocabulary.series import HourlySeries
+from lingjing.vocabulary import LingjingError, Place, moment_of
+from lingjing.vocabulary.series import HourlySeries, Values
 
+OBSERVED: Final = ("road_temperature_C", "pavement_temperature_C")
+"""Columns in which a road's own temperature may stand."""
 Style = Literal["csv", "metro", "roadsurf"]
 COLUMNS: Final = (
     "road_temperature_C", "water_mm", "snow_mm", "ice_mm", "frost_mm", "p10", "p90",
@@ -164,6 +167,8 @@ def hindcast_file(
     seed: int = 7,
     station: int | None = None,
     style: Style = "csv",
+    calibrate_on: Path | None = None,
+    calibrate_until: str | None = None,
 ) -> dict[str, Any]:
     """Run a road through a record and write the result.
 
@@ -175,6 +180,9 @@ def hindcast_file(
         members: Samples for each material that may be; None takes the default.
         seed: Of the samples.
         station: Which of several stations of a RoadSurf file.
+        calibrate_on: Observations of the road to calibrate on before the run.
+        calibrate_until: Time up to which they may be looked at; None takes the first half of the
+            record.
         style: `csv` (time and `COLUMNS`), `metro` (roadcast.xml) or `roadsurf` (its output JSON).
 
     Returns:
@@ -186,6 +194,12 @@ def hindcast_file(
     series = load_series(forcing, zone, station)
     chosen = load_site(site) if site is not None else RoadSite()
     more = {} if members is None else {"members": members}
+    found = None
+    if calibrate_on is not None:
+        truth = load_observed(calibrate_on, series, zone)
+        until = _hours_until(series, calibrate_until, zone)
+        found = calibrate_road(series, truth, chosen, until=until, seed=seed, **more)
+        chosen = replace(chosen, correction=found.correction)
     done = hindcast_road(series, chosen, seed=seed, **more)
     text = _WRITERS[style](done)
     try:
@@ -209,10 +223,41 @@ def hindcast_file(
             {"start": series.time_text(a), "end": series.time_text(b), "hours": b - a + 1}
             for a, b in done.splits
         ],
+        "calibration": None if found is None else asdict(found),
         "bridged_h": dict(done.bridged_h),
         "methods": dict(done.methods),
         "notes": list(done.notes),
     }
+
+
+def load_observed(path: Path, series: HourlySeries, zone: tzinfo | None) -> Values:
+    """A road's own record on the hours of a series; NaN where it has none.
+
+    Raises:
+        LingjingError: `series.*`, `verify.no-column`.
+    """
+    record = load_series(path, zone)
+    for name in OBSERVED:
+        if name in record.columns:
+            return record.at(name, series.times)
+    raise LingjingError(
+        "verify.no-column", Place(path.name), name=" | ".join(OBSERVED),
+        known=", ".join(record.columns) or "-",
+    )  # fmt: skip
+
+
+def _hours_until(series: HourlySeries, until: str | None, zone: tzinfo | None) -> int:
+    if until is None:
+        return series.hours // 2
+    try:
+        instant = datetime.fromisoformat(until)
+    except ValueError:
+        place = Place(field="--calibrate-until")
+        raise LingjingError("series.bad-time", place, value=until) from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=zone or series.zone)
+    moment = moment_of(instant.astimezone(UTC)).astype("datetime64[s]")
+    return int(np.clip((moment - series.times[0]) // np.timedelta64(3600, "s"), 0, series.hours))
 
 
 def hindcast_csv(done: Hindcast) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from lingjing.engine.figures_verify import draw_verification
-from lingjing.engine.hindcast import load_series
+from lingjing.engine.hindcast import OBSERVED, load_series
 from lingjing.engine.results import RunFolder
 from lingjing.forecast.scores import Contingency, Errors
 from lingjing.forecast.verification import Verification, verify
@@ -20,7 +20,6 @@ from lingjing.vocabulary import LingjingError, Place, moment_of, parse_instant
 from lingjing.vocabulary.series import HourlySeries, Values
 
 LEVELS: Final = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
-OBSERVED: Final = ("road_temperature_C", "pavement_temperature_C")
 DARK_W_M2: Final = 5.0
 NIGHT_FROM_H, NIGHT_TO_H = 18, 6
 _HOUR: Final = np.timedelta64(3600, "s")
@@ -88,7 +87,7 @@ def verify_files(
             "verify.no-column", Place(forecast.name), name="road_temperature_C",
             known=", ".join(said.columns) or "-",
         )  # fmt: skip
-    truth = _at(came, name, said.times)
+    truth = came.at(name, said.times)
     point = said.columns["road_temperature_C"].copy()
     point[: min(skip_h, point.size)] = np.nan
     if not (np.isfinite(truth) & np.isfinite(point)).any():
@@ -127,21 +126,11 @@ def _column(came: HourlySeries, observed: Path, column: str | None) -> str:
     )  # fmt: skip
 
 
-def _at(series: HourlySeries, name: str, times: np.ndarray) -> Values:
-    """A column at other instants; NaN where it has none."""
-    index = ((times - series.times[0]) / _HOUR).astype(np.float64)
-    whole = np.rint(index).astype(np.int64)
-    inside = (np.abs(index - whole) < 1e-6) & (whole >= 0) & (whole < series.hours)
-    values = np.full(times.size, np.nan)
-    values[inside] = series.columns[name][whole[inside]]
-    return values
-
-
 def _night(said: HourlySeries, came: HourlySeries) -> tuple[np.ndarray, str]:
     """Which hours are night: by the sun where either file measured it, else by the clock."""
     for series in (came, said):
         if "shortwave_down_W_m2" in series.columns:
-            sun = _at(series, "shortwave_down_W_m2", said.times)
+            sun = series.at("shortwave_down_W_m2", said.times)
             return np.nan_to_num(sun, nan=0.0) < DARK_W_M2, f"shortwave < {DARK_W_M2:g} W/m2"
     hours = np.array([int(said.time_text(index)[11:13]) for index in range(said.hours)])
     dark = (hours >= NIGHT_FROM_H) | (hours < NIGHT_TO_H)

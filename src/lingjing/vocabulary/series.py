@@ -46,3 +46,12 @@ class HourlySeries:
         if self.naive:
             moment = moment.replace(tzinfo=None)
         return moment.isoformat(timespec="seconds" if moment.second else "minutes")
+
+    def at(self, name: str, times: NDArray[np.datetime64]) -> Values:
+        """A column at other instants; NaN where it has none."""
+        index = (times - self.times[0]) / np.timedelta64(3600, "s")
+        whole = np.rint(index).astype(np.int64)
+        inside = (np.abs(index - whole) < 1e-6) & (whole >= 0) & (whole < self.hours)
+        values = np.full(times.size, np.nan)
+        values[inside] = self.columns[name][whole[inside]]
+        return values

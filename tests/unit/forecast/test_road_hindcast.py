@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from lingjing.forecast.road_calibration import calibrate_road
 from lingjing.forecast.road_forcing import (
     bridged,
     clear_sky_envelope,
@@ -156,7 +159,7 @@ def test_the_site_is_obeyed() -> None:
     assert road(albedo=0.5)[noon].mean() < base[noon].mean() - 1.0
     assert road(sky_view_factor=0.5)[night].mean() > base[night].mean() + 0.5
     bridge = road(bridge=True, deck_thickness_m=0.2)
-    assert bridge[night].mean() < base[night].mean() - 0.05
+    assert np.abs(bridge - base).max() > 0.3  # air on both faces, no ground to lean on
     assert road(traffic_per_day=50_000.0)[night].mean() > base[night].mean()
     assert road(deep_temperature_C=20.0)[-24:].mean() > base[-24:].mean() + 0.1
     colder = road(correction=Correction(longwave_offset_W_m2=-20.0))
@@ -202,3 +205,20 @@ def test_the_mean_of_the_spread_is_the_road_itself() -> None:
     assert done.column("road_temperature_C") == pytest.approx(members.mean(axis=0))
     step = np.abs(np.diff(members.mean(axis=0), 2)).mean()
     assert step < 0.7 * np.abs(np.diff(members[0], 2)).mean()
+
+
+def test_a_calibration_finds_a_sky_that_is_too_warm_and_looks_at_its_own_part_only() -> None:
+    site = RoadSite(material="asphalt", deep_temperature_C=2.0)
+    series = _series(24 * 24)
+    truth = hindcast_road(
+        series, replace(site, correction=Correction(longwave_offset_W_m2=-24.0)), members=4
+    ).column("road_temperature_C")
+    spoilt = truth.copy()
+    spoilt[24 * 16 :] += 20.0  # never looked at
+    found = calibrate_road(series, spoilt, site, until=24 * 16, members=4)
+    assert found.correction.longwave_offset_W_m2 == pytest.approx(-24.0, abs=10.0)
+    assert found.after_C < 0.35 * found.before_C
+    assert found.pairs == 24 * 14
+    with pytest.raises(LingjingError) as caught:
+        calibrate_road(series, truth, site, until=24 * 8, members=4)
+    assert caught.value.code == "hindcast.too-few-pairs"

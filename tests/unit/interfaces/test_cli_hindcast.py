@@ -116,3 +116,30 @@ def test_one_of_several_stations_must_be_named(
     assert run([*base, "--json"]) == 2
     assert "1, 5" in json.loads(capsys.readouterr().err)["error"]["what"]["en"]
     assert run([*base, "--station", "5"]) == 0
+
+
+def test_a_declared_calibration_says_what_it_found_and_a_site_repeats_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["time,air_temperature_C,shortwave_down_W_m2,pavement_temperature_C"]
+    for hour in range(24 * 26):
+        air = 1.0 + 4.0 * np.sin((hour - 9) / 24 * 2 * np.pi)
+        sun = max(0.0, 300.0 * np.sin((hour % 24 - 7) / 10 * np.pi)) * (hour % 24 < 18)
+        day, clock = 1 + hour // 24, hour % 24
+        lines.append(f"2024-01-{day:02d}T{clock:02d}:00,{air:.2f},{sun:.1f},{air - 3:.2f}")
+    path, out, again = (tmp_path / name for name in ("f.csv", "a.csv", "b.csv"))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    base = ["hindcast", "road", str(path), "--members", "4", "--out"]
+    until = ["--calibrate", str(path), "--calibrate-until", "2024-01-20T00:00"]
+    assert run([*base, str(out), *until, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["calibration"]
+    assert found["after_C"] < found["before_C"]
+    assert found["pairs"] == 24 * 17
+    site = tmp_path / "site.toml"
+    rows = "".join(f"{name} = {value}\n" for name, value in found["correction"].items())
+    site.write_text("[calibration]\n" + rows, encoding="utf-8")
+    assert run([*base, str(again), "--site", str(site)]) == 0
+    assert again.read_text(encoding="utf-8") == out.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert run([*base, str(out), *until[:3], "2024-01-02T00:00", "--json"]) == 3
+    assert json.loads(capsys.readouterr().err)["error"]["code"] == "hindcast.too-few-pairs"

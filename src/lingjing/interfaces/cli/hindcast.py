@@ -34,6 +34,8 @@ def hindcast() -> None:
 @click.option("--station", type=int, help=say("option.station"))
 @click.option("--format", "style", type=click.Choice(["csv", "metro", "roadsurf"]), default="csv",
               show_default=True, help=say("option.hindcast-format"))  # fmt: skip
+@click.option("--calibrate", type=FILE, help=say("option.calibrate"))
+@click.option("--calibrate-until", metavar="TIME", help=say("option.calibrate-until"))
 @seed_option
 @json_option
 def road(
@@ -44,16 +46,30 @@ def road(
     members: int | None,
     station: int | None,
     style: Style,
+    calibrate: Path | None,
+    calibrate_until: str | None,
     seed: int,
     as_json: bool,
 ) -> None:
     """A road through a record of the weather, without looking at the road's own record."""
     done = hindcast_file(forcing, out, site=site, zone=zone, members=members, seed=seed,
-                         station=station, style=style)  # fmt: skip
+                         station=station, style=style, calibrate_on=calibrate,
+                         calibrate_until=calibrate_until)  # fmt: skip
     if as_json:
         print_json(done)
         return
     click.echo(say("hindcast.done", out=done["out"], hours=done["hours"], parts=len(done["parts"])))
+    found = done["calibration"]
+    if found is not None:
+        correction = found["correction"]
+        click.echo(
+            say(
+                "hindcast.calibrated", pairs=found["pairs"], before=f"{found['before_C']:.2f}",
+                after=f"{found['after_C']:.2f}", albedo=f"{correction['albedo_factor']:.3f}",
+                longwave=f"{correction['longwave_offset_W_m2']:+.1f}",
+                film=f"{correction['film_factor']:.3f}",
+            )
+        )  # fmt: skip
     speak_notes(done["notes"])
 
 
