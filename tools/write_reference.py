@@ -171,7 +171,7 @@ def physics_page() -> str:
     """The public names of `lingjing.physics`: signature and first sentence."""
     head = (
         "Every docstring holds arguments with shapes and units, ranges, faults, references and an "
-        "example: `help(lingjing.physics.pipes)`. What it stands on is in [physics](physics.md) and "
+        "example: `help(lingjing.physics.pipes)`. What it stands on: [physics](physics.md) and "
         "[pipes](pipes.md); [freeze a pipe](../how-to/freeze-a-pipe.md) shows it at work."
     )
     parts = [f"# The physics in Python\n\n{NOTE}\n\n{head}\n"]
