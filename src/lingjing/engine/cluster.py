@@ -25,7 +25,9 @@ from lingjing.sdk import LingjingError, Place
 PATIENCE_S = 60.0
 """How long a cluster may be without any worker."""
 BLOCK_BYTES = 2**20
-"""Memory for the histories of one block, so that a district gives every worker some."""
+"""Least memory for the histories of one block, so that a district gives every worker some."""
+MOST_BLOCKS = 240
+"""About how many blocks a kind is cut into, so that handing them out costs little."""
 _ADDRESS = re.compile(r"^(tcp|tls|ws|wss|ucx)://([^\s/:\[\]]+|\[[0-9a-fA-F:]+\]):\d{1,5}/?$")
 _LIBRARIES = ("numpy", "numba", "llvmlite")
 _ONE_AT_A_TIME = threading.Lock()
@@ -90,9 +92,9 @@ class ClusterSpreader:
     def __init__(self, client: Any, address: str, patience_s: float = PATIENCE_S) -> None:
         self._client, self._address, self._patience_s = client, address, patience_s
 
-    def budget_bytes(self, local_bytes: int) -> int:
+    def budget_bytes(self, local_bytes: int, total_bytes: int) -> int:
         """Smaller blocks than one process alone would take."""
-        return min(local_bytes, BLOCK_BYTES)
+        return min(local_bytes, max(BLOCK_BYTES, total_bytes // MOST_BLOCKS))
 
     def map(
         self,

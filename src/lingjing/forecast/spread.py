@@ -20,8 +20,11 @@ Done = Callable[[int], None]
 class Spreader(Protocol):
     """Something that computes blocks."""
 
-    def budget_bytes(self, local_bytes: int) -> int:
-        """Memory for one block, where this process alone would take `local_bytes`."""
+    def budget_bytes(self, local_bytes: int, total_bytes: int) -> int:
+        """Memory for one block, where this process alone would take `local_bytes`.
+
+        All blocks together would take `total_bytes`.
+        """
         ...
 
     def map(
@@ -41,8 +44,9 @@ class Spreader(Protocol):
 class Here:
     """This process computes, block after block; the kernels use its threads."""
 
-    def budget_bytes(self, local_bytes: int) -> int:
+    def budget_bytes(self, local_bytes: int, total_bytes: int) -> int:
         """As this process would take."""
+        del total_bytes
         return local_bytes
 
     def map(
@@ -69,13 +73,17 @@ def using(spreader: Spreader) -> Iterator[None]:
         _IN_FORCE.reset(token)
 
 
-def budget_bytes(local_bytes: int) -> int:
+def budget_bytes(local_bytes: int, total_bytes: int) -> int:
     """Memory for the histories of one block, in whatever computes now.
 
     A cluster asks for smaller blocks, so that every worker gets some. Results must not depend on
     the size of the blocks.
+
+    Args:
+        local_bytes: What this process alone would take.
+        total_bytes: What all histories together would take.
     """
-    return _IN_FORCE.get(Here()).budget_bytes(local_bytes)
+    return _IN_FORCE.get(Here()).budget_bytes(local_bytes, total_bytes)
 
 
 def spread(

@@ -58,8 +58,10 @@ def test_results_come_in_the_order_of_the_items_with_progress(client: Any) -> No
     spreader = ClusterSpreader(client, "here")
     assert spreader.map(divmod, 17, [5, 3, 4], seen.append) == [(3, 2), (5, 2), (4, 1)]
     assert seen[-1] == 3
-    assert spreader.budget_bytes(192 * 2**20) == cluster.BLOCK_BYTES
-    assert spreader.budget_bytes(1) == 1
+    assert spreader.budget_bytes(192 * 2**20, 2**22) == cluster.BLOCK_BYTES
+    assert spreader.budget_bytes(1, 2**22) == 1
+    large = 2**33
+    assert spreader.budget_bytes(192 * 2**20, large) == large // cluster.MOST_BLOCKS
 
 
 def test_what_the_function_itself_raises_stays_what_it_is(client: Any) -> None:

@@ -13,8 +13,8 @@ from lingjing.forecast.spread import Here, budget_bytes, spread, using
 class Backwards:
     """Computes the last block first, as a cluster might."""
 
-    def budget_bytes(self, local_bytes: int) -> int:
-        return local_bytes // 10
+    def budget_bytes(self, local_bytes: int, total_bytes: int) -> int:
+        return min(local_bytes, total_bytes // 10)
 
     def map(
         self,
@@ -32,14 +32,14 @@ def test_this_process_computes_where_nothing_else_is_in_force() -> None:
     seen: list[int] = []
     assert spread(pow, 2, [3, 1, 2], seen.append) == [8, 2, 4]
     assert seen == [1, 2, 3]
-    assert budget_bytes(1000) == Here().budget_bytes(1000) == 1000
+    assert budget_bytes(1000, 500) == Here().budget_bytes(1000, 500) == 1000
 
 
 def test_another_spreader_is_in_force_only_within_its_block() -> None:
     with using(Backwards()):
         assert spread(pow, 2, [3, 1, 2]) == [8, 2, 4]
-        assert budget_bytes(1000) == 100
-    assert budget_bytes(1000) == 1000
+        assert budget_bytes(1000, 500) == 50
+    assert budget_bytes(1000, 500) == 1000
 
 
 def test_examples_hold() -> None:

@@ -63,9 +63,10 @@ def over_blocks(
     Returns:
         The reduced blocks, in order.
     """
-    rows = ensemble.rows_per_block(
-        outlook.members, outlook.window.hours + 1, arrays, budget_bytes(local_bytes)
-    )
+    hours = outlook.window.hours + 1
+    total = 4 * arrays * outlook.members * hours * len(situations)
+    budget = budget_bytes(local_bytes, total)
+    rows = ensemble.rows_per_block(outlook.members, hours, arrays, budget)
     starts = range(0, len(situations), rows)
     blocks = [situations.block(start, min(start + rows, len(situations))) for start in starts]
     return spread(function, shared, blocks, lambda done: report(done / len(blocks)))
