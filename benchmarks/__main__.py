@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from benchmarks.skill import pipe_checks, road_winter, stock_winters
-from benchmarks.speed import kernels, night, pipes
+from benchmarks.speed import kernels, night, pipes, roads
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -39,6 +39,7 @@ def main() -> None:
         machine = f"{platform.machine()}, Python {platform.python_version()}"
         baseline_s = night.baseline_seconds()
         text = replaced(text, "kernels", kernels.page(baseline_s))
+        text = replaced(text, "roads", roads.page())
         text = replaced(text, "pipes", pipes.page())
         text = replaced(text, "speed", night.page(scales, baseline_s) + f"\nMachine: {machine}.\n")
         RESULTS.write_text(text, encoding="utf-8")
