@@ -21,6 +21,7 @@ from lingjing.physics import (
     freezing,
     humidity,
     materials,
+    pipe_coupling,
     pipe_sizes,
     pipes,
     radiation,
@@ -162,7 +163,7 @@ def commands_page(locale: str) -> str:
 
 
 PHYSICS = (
-    humidity, radiation, film, road, road_condition, brine, shading, coupling, pipes, pipe_sizes,
+    humidity, radiation, film, road, road_condition, brine, shading, coupling, pipes, pipe_sizes, pipe_coupling,
     tanks, freezing, materials, sampling,
 )  # fmt: skip
 

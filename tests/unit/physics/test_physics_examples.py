@@ -14,6 +14,7 @@ from lingjing.physics import (
     freezing,
     humidity,
     materials,
+    pipe_coupling,
     pipe_sizes,
     radiation,
     road,
@@ -22,7 +23,7 @@ from lingjing.physics import (
 )
 
 WITH_EXAMPLES = [
-    brine, coupling, film, freezing, humidity, materials, pipe_sizes, radiation, road,
+    brine, coupling, film, freezing, humidity, materials, pipe_coupling, pipe_sizes, radiation, road,
     road_condition, shading,
 ]  # fmt: skip
 
