@@ -163,8 +163,8 @@ def commands_page(locale: str) -> str:
 
 
 PHYSICS = (
-    humidity, radiation, film, road, road_condition, brine, shading, coupling, pipes, pipe_sizes, pipe_coupling,
-    tanks, freezing, materials, sampling,
+    humidity, radiation, film, road, road_condition, brine, shading, coupling, pipes, pipe_sizes,
+    pipe_coupling, tanks, freezing, materials, sampling,
 )  # fmt: skip
 
 

@@ -23,8 +23,8 @@ from lingjing.physics import (
 )
 
 WITH_EXAMPLES = [
-    brine, coupling, film, freezing, humidity, materials, pipe_coupling, pipe_sizes, radiation, road,
-    road_condition, shading,
+    brine, coupling, film, freezing, humidity, materials, pipe_coupling, pipe_sizes, radiation,
+    road, road_condition, shading,
 ]  # fmt: skip
 
 
