@@ -6,7 +6,7 @@ import argparse
 import platform
 from pathlib import Path
 
-from benchmarks.skill import pipe_checks, road_winter, stock_winters
+from benchmarks.skill import pipe_checks, road_checks, road_winter, stock_winters
 from benchmarks.speed import kernels, night, pipes, roads
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -45,6 +45,7 @@ def main() -> None:
         RESULTS.write_text(text, encoding="utf-8")
     if given.part in (None, "skill"):
         text = replaced(text, "skill", road_winter.page())
+        text = replaced(text, "road checks", road_checks.page())
         text = replaced(text, "pipe checks", pipe_checks.page())
         text = replaced(text, "stock", stock_winters.page())
         RESULTS.write_text(text, encoding="utf-8")
