@@ -45,6 +45,8 @@ HIGH_SUN: Final = 0.5
 """Share of the day's best clear-sky shortwave from which the sun tells of clouds."""
 ENVELOPE_DAYS: Final = 15
 ENVELOPE_LEVEL: Final = 0.95
+ENVELOPE_TRUSTED_H: Final = 240.0
+"""A record shorter than ten days may have seen no clear sky; its envelope counts in proportion."""
 DEEP_MEMORY_H: Final = 24.0 * 100.0
 """The annual wave at 2 m lags and shrinks as a first-order memory of some 100 days does
 (damping depth of the year 2.2 m; Hillel 1998, Environmental Soil Physics, chapter 12)."""
@@ -173,6 +175,7 @@ def complete_forcing(
     clear_W_m2: Values | None,
     times: NDArray[np.datetime64],
     place: tuple[float, float] | None,
+    trust: float = 1.0,
 ) -> Completed:
     """Forcing of every member from what a record has.
 
@@ -185,6 +188,8 @@ def complete_forcing(
         clear_W_m2: Clear-sky shortwave [hours]; None where shortwave is not given.
         times: Instants [hours], UTC.
         place: Longitude and latitude, needed where shortwave is not given.
+        trust: How far the clear sky is to be believed, 0 to 1; the rest of the cloud is a half,
+            which is the least wrong where nothing is known.
 
     Raises:
         LingjingError: `hindcast.no-sun` where shortwave and place are both absent.
@@ -194,7 +199,7 @@ def complete_forcing(
     methods = {"air_temperature_C": "measured"}
     dew = _dew_point(columns, members, seed, methods)
     wind = _wind(columns, clear_W_m2, members, seed, methods)
-    sun, cloud, doubt = _sun_and_cloud(columns, clear_W_m2, times, place, methods)
+    sun, cloud, doubt = _sun_and_cloud(columns, clear_W_m2, times, place, trust, methods)
     noise = wandering(members, hours, CLOUD_MEMORY_H, generator(seed, "hindcast.cloud"))
     clouds = np.clip(cloud + doubt * noise, 0.0, 1.0)
     # which clear-sky formula holds is not known either: every other member takes the other
@@ -286,6 +291,7 @@ def _sun_and_cloud(
     clear_W_m2: Values | None,
     times: NDArray[np.datetime64],
     place: tuple[float, float] | None,
+    trust: float,
     methods: dict[str, str],
 ) -> tuple[Values, Values, Values]:
     """Shortwave [W/m²], cloud fraction and its doubt, each [hours]."""
@@ -295,7 +301,8 @@ def _sun_and_cloud(
         sun = np.maximum(columns["shortwave_down_W_m2"], 0.0)
         methods["shortwave_down_W_m2"] = "measured"
         cloud, away = cloud_fraction(sun, clear_W_m2)
-        doubt = np.where(away > 2.0, NIGHT_CLOUD_SD, CLOUD_SD)
+        cloud = trust * cloud + (1.0 - trust) * 0.5
+        doubt = np.where((away > 2.0) | (trust < 1.0), NIGHT_CLOUD_SD, CLOUD_SD)
         method = "crawford_duchon_1999"
     elif place is not None:
         cloud = cloud_from_daily_range(air[None])[0] / 100.0

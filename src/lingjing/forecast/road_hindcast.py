@@ -13,6 +13,7 @@ import numpy as np
 
 from lingjing.forecast.completion import clear_sky, generator, note
 from lingjing.forecast.road_forcing import (
+    ENVELOPE_TRUSTED_H,
     LONGEST_GAP_H,
     bridged,
     clear_sky_envelope,
@@ -237,7 +238,10 @@ def hindcast_road(
         parts.append(part)
         methods |= used
     splits = _gaps_between(whole, stretches)
-    return Hindcast(series, parts, methods, counts, splits, _notes(methods, counts, splits, series))
+    notes = _notes(methods, counts, splits, series)
+    if clear is not None and chosen.place is None and series.hours < ENVELOPE_TRUSTED_H:
+        notes.append(note("hindcast.short", hours=series.hours, wanted=int(ENVELOPE_TRUSTED_H)))
+    return Hindcast(series, parts, methods, counts, splits, notes)
 
 
 def _clear_sky(series: HourlySeries, shortwave: Values, site: RoadSite) -> Values:
@@ -286,6 +290,7 @@ def _run_part(
         clear_W_m2=None if clear is None else clear[index],
         times=times,
         place=site.place,
+        trust=1.0 if site.place is not None else min(1.0, series.hours / ENVELOPE_TRUSTED_H),
     )
     air = done.air_temperature_C[0]
     start = site.deep_temperature_C

@@ -222,3 +222,16 @@ def test_a_calibration_finds_a_sky_that_is_too_warm_and_looks_at_its_own_part_on
     with pytest.raises(LingjingError) as caught:
         calibrate_road(series, truth, site, until=24 * 8, members=4)
     assert caught.value.code == "hindcast.too-few-pairs"
+
+
+def test_a_short_record_says_that_its_clouds_are_half_guessed() -> None:
+    dull = 0.3 * _series(48).columns["shortwave_down_W_m2"]  # two overcast days, never a clear one
+    short = hindcast_road(_series(48, shortwave_down_W_m2=dull), members=8)
+    assert any("48" in note and "SITE.toml" in note for note in short.notes)
+    place = RoadSite(longitude_deg=0.0, latitude_deg=40.0)
+    known = hindcast_road(_series(48, shortwave_down_W_m2=dull), place, members=8)
+    assert not any("SITE.toml" in note for note in known.notes)
+    night = np.arange(48) % 24 < 6
+    # a place knows that the sky was covered, which keeps the road warm
+    warmer = known.column("road_temperature_C") - short.column("road_temperature_C")
+    assert warmer[night].mean() > 0.3
