@@ -164,7 +164,7 @@ def _icy_hour(
             state[2] = 0.0
             if not math.isnan(events[CRACKED]):
                 _note(events, BURST, now + left)
-        elif state[2] >= frail:
+        elif state[2] >= frail and not math.isnan(events[PLUGGED]):
             more = state[2] - was_confined
             part = (frail - was_confined) / more if more > 0.0 else 1.0
             _note(events, CRACKED, now + left * min(max(part, 0.0), 1.0))
