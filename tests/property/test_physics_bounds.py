@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,7 +53,7 @@ def test_any_pipe_in_any_weather_gives_numbers_and_events_in_order(seed: int) ->
     )  # fmt: skip
     assert not any(np.isinf(hours).any() for hours in events)
     late = [np.nan_to_num(hours, nan=np.inf) for hours in events]
-    for first, then in zip(late, late[1:], strict=False):
+    for first, then in itertools.pairwise(late):
         assert (first <= then + 1e-4).all()
 
 
