@@ -40,6 +40,8 @@ STRUCTURAL_SD_C: Final = 1.0
 forcing reach an RMSE of 1 to 1.5 °C)."""
 STRUCTURAL_MEMORY_H: Final = 12.0
 SHORTEST_H: Final = 3
+DEEP_C: Final = (-40.0, 40.0)
+"""Ground at 2 m lies between these wherever roads are built."""
 # Albedo of pavements in use: asphalt 0.05 new to 0.20 old, concrete 0.20 old to 0.40 new (Pomerantz
 # et al. 2003, Lawrence Berkeley National Laboratory 52972; Taha et al. 1992, LBL-31721).
 ALBEDO: Final = {
@@ -305,7 +307,7 @@ def _run_part(
         done.longwave_down_W_m2,
         done.precipitation_mm_h,
         np.full(index.size, 1.0 / 24.0),
-        np.broadcast_to(deep_temperature_C(air, start), shape),
+        np.broadcast_to(np.clip(deep_temperature_C(air, start), *DEEP_C), shape),
     )
     names = [RoadMaterial.ASPHALT, RoadMaterial.CONCRETE]
     if site.material is not None:
