@@ -6,8 +6,8 @@ import argparse
 import platform
 from pathlib import Path
 
-from benchmarks.skill import road_winter
-from benchmarks.speed import kernels, night
+from benchmarks.skill import pipe_checks, road_checks, road_winter, stock_winters
+from benchmarks.speed import kernels, night, pipes, roads
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -39,10 +39,15 @@ def main() -> None:
         machine = f"{platform.machine()}, Python {platform.python_version()}"
         baseline_s = night.baseline_seconds()
         text = replaced(text, "kernels", kernels.page(baseline_s))
+        text = replaced(text, "roads", roads.page())
+        text = replaced(text, "pipes", pipes.page())
         text = replaced(text, "speed", night.page(scales, baseline_s) + f"\nMachine: {machine}.\n")
         RESULTS.write_text(text, encoding="utf-8")
     if given.part in (None, "skill"):
         text = replaced(text, "skill", road_winter.page())
+        text = replaced(text, "road checks", road_checks.page())
+        text = replaced(text, "pipe checks", pipe_checks.page())
+        text = replaced(text, "stock", stock_winters.page())
         RESULTS.write_text(text, encoding="utf-8")
     print(text)
 

@@ -1,4 +1,4 @@
-"""Write the reference pages that come from the code: quantities, kinds, errors, manifest, commands.
+"""Write the reference pages that come from the code: quantities, kinds, errors, commands, physics.
 
 `python tools/write_reference.py [FOLDER]`; a test fails when the pages are not what this writes.
 """
@@ -6,26 +6,49 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+import inspect
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
+from lingjing.interfaces.cli import lingjing
+from lingjing.physics import (
+    brine,
+    coupling,
+    film,
+    freezing,
+    humidity,
+    materials,
+    pipe_coupling,
+    pipe_sizes,
+    pipes,
+    radiation,
+    road,
+    road_condition,
+    sampling,
+    shading,
+    tanks,
+)
 from lingjing.sdk.contract import API_NUMBER, Manifest
 from lingjing.vocabulary import EXIT_CODES, error_texts, kinds, quantities, units, words
 
 NOTE = "<!-- Written by tools/write_reference.py from the code; change it there. -->"
 
-COMMANDS = (
-    (), ("district",), ("district", "import"), ("district", "sketch"), ("district", "fetch"),
-    ("district", "show"), ("inventory",), ("inventory", "import"), ("weather",),
-    ("weather", "import"), ("weather", "fetch"), ("weather", "show"), ("scenario",),
-    ("scenario", "list"), ("scenario", "check"), ("scenario", "new"), ("run",), ("replay",),
-    ("store",), ("store", "migrate"), ("store", "check"), ("store", "backup"),
-    ("store", "restore"), ("store", "copy"), ("serve",), ("demo",), ("doctor",),
-    ("completion",),
-)  # fmt: skip
+
+def _walk(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield words
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _walk(inner, (*words, name))
+
+
+COMMANDS = tuple(_walk(lingjing))
+"""Every command, those above before those below."""
 
 
 def table(titles: list[str], rows: list[list[str]]) -> str:
@@ -144,9 +167,69 @@ def commands_page(locale: str) -> str:
     return "\n".join(parts)
 
 
+PHYSICS = (
+    humidity, radiation, film, road, road_condition, brine, shading, coupling, pipes, pipe_sizes,
+    pipe_coupling, tanks, freezing, materials, sampling,
+)  # fmt: skip
+
+
+def physics_page() -> str:
+    """The public names of `lingjing.physics`: signature and first sentence."""
+    head = (
+        "Every docstring holds arguments with shapes and units, ranges, faults, references and an "
+        "example: `help(lingjing.physics.pipes)`. What it stands on: [physics](physics.md) and "
+        "[pipes](pipes.md); [freeze a pipe](../how-to/freeze-a-pipe.md) shows it at work."
+    )
+    parts = [f"# The physics in Python\n\n{NOTE}\n\n{head}\n"]
+    for module in PHYSICS:
+        rows = []
+        for name, item in vars(module).items():
+            made_here = getattr(item, "__module__", None) == module.__name__
+            kernel = hasattr(item, "py_func")
+            if name.startswith("_") or kernel or not made_here or not (item.__doc__ or "").strip():
+                continue
+            sentence = " ".join(item.__doc__.strip().partition("\n\n")[0].split())
+            rows.append([f"`{name}{arguments(item)}`", sentence])
+        head = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
+        parts.append(f"## `{module.__name__}`\n\n{head}\n\n{table(['name', 'what it is'], rows)}")
+    return "\n".join(parts)
+
+
+def arguments(item: object) -> str:
+    """The names of a function's or record's arguments, with their defaults; none of a list."""
+    if isinstance(item, enum.EnumMeta):
+        return ""
+    try:
+        signature = inspect.signature(item)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return ""
+    bare = []
+    for parameter in signature.parameters.values():
+        long = len(repr(parameter.default)) > 40
+        default = _DOTS if long and parameter.default is not inspect.Parameter.empty else None
+        bare.append(
+            parameter.replace(
+                annotation=inspect.Parameter.empty,
+                default=parameter.default if default is None else default,
+            )
+        )
+    return str(inspect.Signature(bare))
+
+
+class _Dots:
+    """Stands for a default too long to print."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+_DOTS = _Dots()
+
+
 def pages() -> dict[str, str]:
     """All pages by file name."""
     return {
+        "physics-api.md": physics_page(),
         "quantities.md": quantities_page(),
         "kinds.md": kinds_page(),
         "errors.md": errors_page(),

@@ -60,20 +60,20 @@ def roads(ahead: Outlook, step_s: float) -> Callable[[], object]:
     )
 
 
-def pipes(ahead: Outlook) -> Callable[[], object]:
+def pipes(ahead: Outlook, number: int = PIPES) -> Callable[[], object]:
     """Pipes of which no two are alike, from bare to well wrapped, standing and in use."""
     rng = np.random.default_rng(7)
     columns = PipeColumns(
-        inner_diameter_m=rng.uniform(0.015, 0.05, PIPES),
-        wall_thickness_m=np.full(PIPES, 0.003),
-        wall_conductivity_W_mK=np.full(PIPES, 50.0),
-        wall_heat_capacity_J_m3K=np.full(PIPES, 3.6e6),
-        insulation_thickness_m=rng.uniform(0.0, 0.05, PIPES),
-        insulation_conductivity_W_mK=np.full(PIPES, 0.036),
-        supply_temperature_C=rng.uniform(4.0, 8.0, PIPES),
-        wind_exposure=rng.uniform(0.0, 1.0, PIPES),
-        enclosure_lag_h=rng.uniform(0.0, 6.0, PIPES),
-        renewal_factor=rng.uniform(0.0, 1.0, PIPES),
+        inner_diameter_m=rng.uniform(0.015, 0.05, number),
+        wall_thickness_m=np.full(number, 0.003),
+        wall_conductivity_W_mK=np.full(number, 50.0),
+        wall_heat_capacity_J_m3K=np.full(number, 3.6e6),
+        insulation_thickness_m=rng.uniform(0.0, 0.05, number),
+        insulation_conductivity_W_mK=np.full(number, 0.036),
+        supply_temperature_C=rng.uniform(4.0, 8.0, number),
+        wind_exposure=rng.uniform(0.0, 1.0, number),
+        enclosure_lag_h=rng.uniform(0.0, 6.0, number),
+        renewal_factor=rng.uniform(0.0, 1.0, number),
     )
     forcing = PipeForcing(
         air_temperature_C=ahead.forcings["air_temperature"],

@@ -45,11 +45,14 @@ def test_generated_pages_are_up_to_date(generator: ModuleType) -> None:
 def test_every_command_is_in_the_reference(generator: ModuleType) -> None:
     from lingjing.interfaces.cli import lingjing as root
 
-    found = {()}
-    for name, command in root.commands.items():
-        found.add((name,))
-        found |= {(name, inner) for inner in getattr(command, "commands", {})}
-    assert found == set(generator.COMMANDS)
+    inner = [(name, below) for name, command in root.commands.items()
+             for below in getattr(command, "commands", {})]  # fmt: skip
+    assert {(), *((name,) for name in root.commands), *inner} <= set(generator.COMMANDS)
+    pages = generator.pages()
+    for words in generator.COMMANDS:
+        heading = " ".join(("lingjing", *words))
+        for name in ("commands.md", "commands.zh-CN.md"):
+            assert heading in pages[name]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -7,6 +7,7 @@ goes line by line through the first output; whatever the guest prints goes to th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import resource
@@ -15,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +25,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 
-from lingjing.sdk import Foreseen, LingjingError, Place, Progress, Text, Work
+from lingjing.engine.cluster import connected
+from lingjing.forecast.spread import using
+from lingjing.sdk import (
+    Foreseen,
+    LingjingError,
+    Outlook,
+    Place,
+    Progress,
+    Scenario,
+    Text,
+    Twin,
+    Work,
+)
 from lingjing.sdk.registry import load
 
 HANDOVER = "handover.pickle"
@@ -62,6 +76,21 @@ def _follow_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _foresee(
+    scenario: Scenario,
+    twin: Twin,
+    outlook: Outlook,
+    handover: Mapping[str, Any],
+    progress: Progress,
+) -> Foreseen:
+    """What the scenario foresees; a cluster computes what it spreads, where one is named."""
+    seed, cluster = handover["seed"], handover["cluster"]
+    with contextlib.ExitStack() as stack:
+        if cluster is not None:
+            stack.enter_context(using(stack.enter_context(connected(cluster))))
+        return scenario.foresee(twin, outlook, seed=seed, progress=progress)
+
+
 def main(folder: Path) -> int:
     """Run the scenario of the hand-over; returns the exit status."""
     _follow_parent()
@@ -90,8 +119,7 @@ def main(folder: Path) -> int:
             answer["alarm"] = {"level": alarm.level, "text": dict(alarm.text)}
             progress = _Reporting(channel)
             foreseen = timed(
-                "foresee",
-                lambda: scenario.foresee(twin, outlook, seed=handover["seed"], progress=progress),
+                "foresee", partial(_foresee, scenario, twin, outlook, handover, progress)
             )
             works = timed("answer", lambda: list(scenario.answer(twin, foreseen)))
             step = "hand-over"

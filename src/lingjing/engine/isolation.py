@@ -72,16 +72,18 @@ def ask_guest(
     time_limit_s: float,
     progress: Progress,
     cancelled: Callable[[], bool] = lambda: False,
+    cluster: str | None = None,
 ) -> GuestAnswer:
     """Run a scenario in a child process and take its answer.
 
-    The child gets only the kinds its manifest declares. On time-out, Ctrl-C or `cancelled()` it is
+    The child gets only the kinds its manifest declares. With `cluster` the address of a scheduler,
+    the blocks it spreads are computed there. On time-out, Ctrl-C or `cancelled()` it is
     killed with everything it started, and nothing stays behind.
 
     Raises:
         LingjingError: `scenario.raised`, `scenario.crashed`, `scenario.took-too-long`,
-            `scenario.broken-promise`, `run.interrupted`, `output.no-temporary-room`, or an error
-            the guest raised itself.
+            `scenario.broken-promise`, `run.interrupted`, `output.no-temporary-room`, `cluster.*`,
+            or an error the guest raised itself.
     """
     with _room():
         folder = Path(tempfile.mkdtemp(prefix="lingjing-guest-"))
@@ -91,6 +93,7 @@ def ask_guest(
             "twin": twin.only(manifest.kinds),
             "outlook": outlook,
             "seed": seed,
+            "cluster": cluster,
         }
         with _room(), (folder / HANDOVER).open("wb") as file:
             pickle.dump(handover, file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -16,6 +16,7 @@ import msgspec
 from lingjing.decision import RankingPolicy, allocate, budget_of, rank
 from lingjing.engine import record as records
 from lingjing.engine.checks import check_alarm, check_foreseen, check_works
+from lingjing.engine.cluster import check_address
 from lingjing.engine.isolation import GuestAnswer, ask_guest
 from lingjing.engine.outputs import write_outputs
 from lingjing.engine.outputs_folder import check_free, new_folder, writing
@@ -51,6 +52,8 @@ class RunRequest:
         out: Folder to write; None makes one under `data_dir/runs`.
         zone: Name of the zone of local times; None takes the district's.
         time_limit_s: Longest the scenario may compute; None takes its manifest's.
+        cluster: Address of the Dask scheduler that spreads the computation; None takes this
+            machine's threads. The results are the same.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
     """
 
@@ -65,6 +68,7 @@ class RunRequest:
     out: Path | None = None
     zone: str | None = None
     time_limit_s: float | None = None
+    cluster: str | None = None
     weather_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -116,6 +120,8 @@ def run_scenario(
     progress = progress or Progress()
     listed = find(request.scenario)
     window_of(request)
+    if request.cluster is not None:
+        check_address(request.cluster)
     check_free(request.out or free_folder(request.data_dir / RUNS, "trial"))
     begun = time.perf_counter()
     progress.report(0.0, both("progress.load"))
@@ -150,6 +156,7 @@ def run_inputs(
         time_limit_s=request.time_limit_s or manifest.time_limit_s,
         progress=Part(progress, 0.05, 0.85),
         cancelled=cancelled,
+        cluster=request.cluster,
     )
     answered = time.perf_counter()
     progress.report(0.85, both("progress.check"))

@@ -164,7 +164,8 @@ def headline(wording: Wording) -> str:
 
 
 def _count(wording: Wording, item: Facts, expected: float, total: float = math.inf) -> str:
-    return wording.text("count", what=wording.struck(item), expected=wording.count(expected, total))
+    key = "count-few" if 0.0 < expected < 1.0 else "count"
+    return wording.text(key, what=wording.struck(item), expected=wording.count(expected, total))
 
 
 def words(content: RunContent, facts: Facts, locale: Locale) -> str:

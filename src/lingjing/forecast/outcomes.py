@@ -22,10 +22,10 @@ class Outcome:
     `onset_hours` percentiles of when, over the members in which it does (NaN where in none), and
     `hourly` a probability at each hour. `levels` and `fan` are None.
 
-    What `hourly` says depends on the event. One that comes and goes (`road_slippery`,
+    What `hourly` says depends on the event. One that comes and goes (`road_slippery`, `road_icy`,
     `road_below_zero`, `cold_exposure`): that it holds *at* that hour, so it rises and falls. One
-    that is counted from its onset (`freezing`, `plugged`, `burst`): that it has happened *by* that
-    hour, so it never falls, and ends at `probability`; a thaw does not show in it.
+    that is counted from its onset (`freezing`, `plugged`, `cracked`, `burst`): that it has happened
+    *by* that hour, so it never falls, and ends at `probability`; a thaw does not show in it.
 
     For a state (`road_surface_temperature`): `levels` are percentiles over members of its extreme
     within the window (minimum of a temperature, maximum of a store), and `fan` its percentiles at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -41,19 +42,40 @@ def checked(
         raise LingjingError(
             "physics.wrong-shape", place, name=name, expected=list(shape), found=list(given.shape)
         ) from None
-    if not np.isfinite(given).all():
-        raise LingjingError("physics.not-finite", place, name=name)
-    wrong = given[(given < lower) | (given > upper)]
-    if wrong.size:
+    gaps = ~np.isfinite(given)
+    if gaps.any():
+        raise LingjingError("physics.not-finite", place, name=name + _first(gaps))
+    wrong = (given < lower) | (given > upper)
+    if wrong.any():
         raise LingjingError(
             "physics.out-of-range",
             place,
-            name=name,
+            name=name + _first(wrong),
             lower=lower,
             upper=upper,
-            value=float(wrong.flat[0]),
+            value=float(given[wrong].flat[0]),
         )
     return np.ascontiguousarray(spread)
+
+
+def stacked(columns: object, limits: Mapping[str, tuple[float, float]], count: int) -> FloatArray:
+    """Attributes of an object, each checked against its limits, as one table [count, attributes].
+
+    Raises:
+        LingjingError: As `checked`.
+    """
+    return np.stack(
+        [
+            checked(name, getattr(columns, name), (count,), lower=lower, upper=upper)
+            for name, (lower, upper) in limits.items()
+        ],
+        axis=1,
+    )
+
+
+def _first(marked: npt.NDArray[np.bool_]) -> str:
+    """The index of the first marked element, such as `[2, 17]`; empty for a scalar."""
+    return str([int(item) for item in np.argwhere(marked)[0]]) if marked.ndim else ""
 
 
 def rows(name: str, values: Numbers) -> tuple[int, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from lingjing.physics.arrays import FloatArray, Numbers, floats
+from lingjing.vocabulary import LingjingError, Place
 
 WATER_DENSITY: Final = 1000.0  # kg/m3
 ICE_DENSITY: Final = 917.0  # kg/m3
@@ -207,33 +208,75 @@ def neumann_front_m(hours: Numbers, surface_C: float, water_C: float = 0.0) -> F
 
 
 def enthalpy_freezing_front(
-    hours: float, surface_C: float, water_C: float = 0.0, *, spacing_m: float = 0.0025
+    hours: float,
+    surface_C: float,
+    water_C: float = 0.0,
+    *,
+    spacing_m: float = 0.0025,
+    scheme: Literal["plain", "tracked"] = "plain",
 ) -> float:
     """Depth of ice [m] from an explicit one-dimensional enthalpy scheme: a check on Neumann.
 
-    A half-space deep enough to stay undisturbed, cells of `spacing_m`; first order in the
-    spacing, with an error of about 0.4 of it.
+    A half-space deep enough to stay undisturbed, cells of `spacing_m`.
+
+    Args:
+        hours: Time under the surface temperature [h].
+        surface_C: Constant surface temperature [°C], below 0.
+        water_C: Water at the start [°C], 0 or above.
+        spacing_m: Size of a cell [m].
+        scheme: `plain` mixes the conductivities of a freezing cell and holds 0 °C in its middle:
+            first order, the front lags by about 0.4 of a cell. `tracked` holds 0 °C at the front
+            inside the cell, ice before it and water behind: within 0.5 % of Neumann at 2.5 mm from
+            the first hour on.
+
+    Raises:
+        LingjingError: `physics.unknown-method`.
     """
+    if scheme not in _SCHEMES:
+        raise LingjingError(
+            "physics.unknown-method", Place(field="scheme"), name=scheme, known=", ".join(_SCHEMES)
+        )
     depth = 4.0 * float(neumann_front_m(hours, surface_C)) + 0.25
     cells = math.ceil(depth / spacing_m)
     enthalpy = np.full(cells, WATER_DENSITY * (HEAT_OF_FUSION + WATER_HEAT_CAPACITY * water_C))
     ice_capacity = WATER_DENSITY * ICE_HEAT_CAPACITY
     water_capacity = WATER_DENSITY * WATER_HEAT_CAPACITY
     latent = WATER_DENSITY * HEAT_OF_FUSION
-    limit = 0.4 * spacing_m**2 * ice_capacity / ICE_CONDUCTIVITY
+    safe, halves = _SCHEMES[scheme]
+    limit = safe * spacing_m**2 * ice_capacity / ICE_CONDUCTIVITY
     steps = math.ceil(hours * 3600.0 / limit)
     step_s = hours * 3600.0 / steps
+    flux = np.zeros(cells + 1)
     for _ in range(steps):
         temperature = np.where(
             enthalpy < 0.0,
             enthalpy / ice_capacity,
             np.where(enthalpy > latent, (enthalpy - latent) / water_capacity, 0.0),
         )
-        frozen = np.clip(1.0 - enthalpy / latent, 0.0, 1.0)
-        conductivity = frozen * ICE_CONDUCTIVITY + (1.0 - frozen) * WATER_CONDUCTIVITY
-        resistance = 0.5 * spacing_m / conductivity
-        flux = np.zeros(cells + 1)
-        flux[1:-1] = (temperature[:-1] - temperature[1:]) / (resistance[:-1] + resistance[1:])
-        flux[0] = (surface_C - temperature[0]) / resistance[0]
+        near, far = halves(np.clip(1.0 - enthalpy / latent, 0.0, 1.0), spacing_m)
+        flux[1:-1] = (temperature[:-1] - temperature[1:]) / (far[:-1] + near[1:])
+        flux[0] = (surface_C - temperature[0]) / near[0]
         enthalpy += step_s / spacing_m * (flux[:-1] - flux[1:])
     return float(np.clip(1.0 - enthalpy / latent, 0.0, 1.0).sum() * spacing_m)
+
+
+def _mixed_halves(frozen: FloatArray, spacing_m: float) -> tuple[FloatArray, FloatArray]:
+    """Resistances [m²K/W] from each cell's middle to both faces, conductivities mixed."""
+    conductivity = frozen * ICE_CONDUCTIVITY + (1.0 - frozen) * WATER_CONDUCTIVITY
+    half = 0.5 * spacing_m / conductivity
+    return half, half
+
+
+def _front_halves(frozen: FloatArray, spacing_m: float) -> tuple[FloatArray, FloatArray]:
+    """Resistances [m²K/W] from the front inside each cell to its near face and its far face."""
+    freezing = (frozen > 0.0) & (frozen < 1.0)
+    near_share = np.where(freezing, np.maximum(frozen, _THINNEST), 0.5)
+    far_share = np.where(freezing, 1.0 - frozen, 0.5)
+    near = near_share * spacing_m / np.where(frozen > 0.0, ICE_CONDUCTIVITY, WATER_CONDUCTIVITY)
+    far = far_share * spacing_m / np.where(frozen < 1.0, WATER_CONDUCTIVITY, ICE_CONDUCTIVITY)
+    return near, far
+
+
+_THINNEST = 0.05  # of a cell; keeps the first flux into a cell finite
+_SCHEMES: Final = {"plain": (0.4, _mixed_halves), "tracked": (0.2, _front_halves)}
+"""Scheme → share of the stable step, resistances on both sides of where a cell has 0 °C."""

@@ -70,11 +70,15 @@ ROAD_MATERIAL_OF_SURFACE: Final[dict[str, RoadMaterial]] = {
 
 @dataclass(frozen=True, slots=True)
 class RoadLayer:
-    """A layer of a road: down to which depth [m], conductivity [W/mK], heat capacity [J/m³K]."""
+    """A layer of a road: down to which depth [m], conductivity [W/mK], heat capacity [J/m³K].
+
+    `moisture_m3_m3` is water in its pores that freezes near 0 °C [m³/m³].
+    """
 
     bottom_m: float
     conductivity_W_mK: float
     heat_capacity_J_m3K: float
+    moisture_m3_m3: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +93,33 @@ class RoadBuild:
 # Conductivities and capacities are those of METRo (asphalt 0.8, gravel 0.95, concrete 2.2, sand
 # and soil 1.0 W/mK; 2.1e6, soil 2.0e6 J/m3K; Crevier & Delage 2001, J. Appl. Meteorol. 40,
 # 2026-2037). Albedo 0.1 is that of METRo and RoadSurf for asphalt; the others are handbook values
-# (Oke et al. 2017, Urban Climates, table 5.1).
-_SOIL = RoadLayer(99.0, 1.0, 2.0e6)
+# (Oke et al. 2017, Urban Climates, table 5.1). Moisture that freezes: drained base 5 %, soil 15 %
+# (assumed; `RoadParameters.moisture_factor` carries the doubt).
+_SOIL = RoadLayer(99.0, 1.0, 2.0e6, 0.15)
 _DECK = RoadLayer(99.0, 2.2, 2.1e6)
 _ASPHALT_DECK = (RoadLayer(0.07, 0.8, 2.1e6), _DECK)
 ROAD_BUILDS: Final[dict[RoadMaterial, RoadBuild]] = {
     RoadMaterial.ASPHALT: RoadBuild(
-        0.10, (RoadLayer(0.15, 0.8, 2.1e6), RoadLayer(0.45, 0.95, 2.1e6), _SOIL), _ASPHALT_DECK
+        0.10,
+        (RoadLayer(0.15, 0.8, 2.1e6), RoadLayer(0.45, 0.95, 2.1e6, 0.05), _SOIL),
+        _ASPHALT_DECK,
     ),
     RoadMaterial.CONCRETE: RoadBuild(
-        0.25, (RoadLayer(0.22, 2.2, 2.1e6), RoadLayer(0.45, 0.95, 2.1e6), _SOIL), (_DECK,)
+        0.25, (RoadLayer(0.22, 2.2, 2.1e6), RoadLayer(0.45, 0.95, 2.1e6, 0.05), _SOIL), (_DECK,)
     ),
     RoadMaterial.PAVING_STONES: RoadBuild(
         0.20,
         (
             RoadLayer(0.10, 2.2, 2.1e6),
             RoadLayer(0.15, 1.0, 2.1e6),
-            RoadLayer(0.40, 0.95, 2.1e6),
+            RoadLayer(0.40, 0.95, 2.1e6, 0.05),
             _SOIL,
         ),
         (RoadLayer(0.10, 2.2, 2.1e6), _DECK),
     ),
-    RoadMaterial.GRAVEL: RoadBuild(0.20, (RoadLayer(0.30, 0.95, 2.1e6), _SOIL), _ASPHALT_DECK),
+    RoadMaterial.GRAVEL: RoadBuild(
+        0.20, (RoadLayer(0.30, 0.95, 2.1e6, 0.05), _SOIL), _ASPHALT_DECK
+    ),
 }
 
 

@@ -15,6 +15,7 @@ _CI = 917.0 * 2100.0  # ice, J/m3K
 _LATENT = 917.0 * 333_600.0  # J per m3 of ice
 _KI = 2.22  # ice, W/mK
 _HALF_ICE = math.log(2.0) / (4.0 * math.pi * _KI)  # annulus that fills half the bore, mK/W
+_NEAR_PLUG = math.log(50.0) / (4.0 * math.pi * _KI)  # annulus that leaves 2 % open, mK/W
 _OPEN = 0.98  # ice share under which a plug has come loose from the wall
 _SUB_STEPS = 6
 FREEZING, PLUGGED, CRACKED, BURST = range(4)
@@ -67,7 +68,10 @@ def _icy_step(
     wall_heat: float,
     hours: float,
 ) -> None:
-    """Advance a pipe that holds ice: state = (temperature, ice share, confined ice share)."""
+    """Advance a pipe that holds ice: state = (temperature, ice share, confined ice share, part).
+
+    `part` is the part of the step after which the bore closed, where it did.
+    """
     temperature, share = state[0], state[1]
     heat = 3600.0 * hours / (_LATENT * area)  # W/m over the step as a share of the bore
     if share >= 1.0:
@@ -82,9 +86,15 @@ def _icy_step(
         temperature, share = 0.0, 1.0
     melt = renewal_h * hours * (1.0 - share) * _CW * supply / _LATENT if share < 1.0 else 0.0
     if outside < 0.0:
-        share = grown(share, -outside * heat, resistance)
-        if share >= 1.0:
-            melt = 0.0
+        # ice and wall give up sensible heat as the front moves away from them
+        chilled = (0.5 * _CI * area + wall_heat) * _NEAR_PLUG / (resistance + _NEAR_PLUG)
+        gain = -outside * heat / (1.0 - outside * chilled / (_LATENT * area))
+        missing = annulus_drive(1.0, resistance) - annulus_drive(share, resistance)
+        if gain >= missing:
+            state[3] = missing / gain
+            share, melt = 1.0, 0.0
+        else:
+            share = grown(share, gain, resistance)
     else:
         melt += outside / resistance * heat
     share -= melt
@@ -140,19 +150,24 @@ def _icy_hour(
             now += span * passed
             cold = min(nucleation, state[0]) if passed == 0.0 else nucleation
             state[0] = 0.0
-            state[1] = max(-cold * heat_capacity / (_LATENT * area), 1e-9)
+            # a heavy wall around a thin bore may close it at once
+            state[1] = min(max(-cold * heat_capacity / (_LATENT * area), 1e-9), 1.0)
             state[2] = 0.0
             _note(events, FREEZING, now)
-        was = state[1]
+            if state[1] >= 1.0:
+                _note(events, PLUGGED, now)
+        was, was_confined = state[1], state[2]
         _icy_step(state, 0.5 * (start + end), resistance, renewal_h, supply, area, wall_heat, left)
         if state[1] >= 1.0 and was < 1.0:
-            _note(events, PLUGGED, now + left)
+            _note(events, PLUGGED, now + left * state[3])
         if state[1] < _OPEN:
             state[2] = 0.0
             if not math.isnan(events[CRACKED]):
                 _note(events, BURST, now + left)
-        elif state[2] >= frail:
-            _note(events, CRACKED, now + left)
+        elif state[2] >= frail and not math.isnan(events[PLUGGED]):
+            more = state[2] - was_confined
+            part = (frail - was_confined) / more if more > 0.0 else 1.0
+            _note(events, CRACKED, now + left * min(max(part, 0.0), 1.0))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
@@ -161,6 +176,7 @@ def _one_pipe(
     member: np.ndarray,
     air: np.ndarray,
     wind: np.ndarray,
+    sun: np.ndarray,
     use: np.ndarray,
     first: int,
     state: np.ndarray,
@@ -171,35 +187,50 @@ def _one_pipe(
     inner = 0.5 * pipe[0]
     outer = inner + pipe[1]
     skin = outer + pipe[4]
-    fixed = math.log(outer / inner) / (2.0 * math.pi * pipe[2])
-    fixed += math.log(skin / outer) / (2.0 * math.pi * pipe[5])
+    wall = math.log(outer / inner) / (2.0 * math.pi * pipe[2])
+    cover = math.log(skin / outer) / (2.0 * math.pi * pipe[5])
+    sound = pipe[11]
     area = math.pi * inner * inner
     wall_heat = math.pi * (outer * outer - inner * inner) * pipe[3]
-    film_resistance = 1.0 / (2.0 * math.pi * skin * member[0])
+    film_bare = 1.0 / (2.0 * math.pi * outer * member[0])
+    film_covered = 1.0 / (2.0 * math.pi * skin * member[0])
+    absorbed = pipe[12] * member[4] / (math.pi * member[0])
+    dripping = pipe[13] / (1000.0 * area * pipe[14])
+    per_water = 3600.0 / (_CW * area + wall_heat)
     nucleation = -member[1]
     lag = pipe[8] * member[2]
     memory = memory_of(lag)
-    frail = pipe[10] * member[3]
+    # an open tap lets no pressure build up between itself and the plug
+    frail = pipe[10] * pipe[15] * member[3] if pipe[13] <= 0.0 else 2.0
     supply = pipe[6]
     state[0], state[1], state[2] = supply, 0.0, 0.0
-    around = air[0]
+    box_air = air[0]
     if first == 0:
         temperature_out[0] = state[0]
         ice_out[0] = 0.0
     for hour in range(1, air.shape[0]):
-        before = around
-        around = following_air(before, air[hour - 1], air[hour], lag, memory)
-        breeze = 0.5 * (wind[hour - 1] + wind[hour]) * pipe[7]
-        resistance = fixed + film_resistance / film(breeze)
-        renewal = use[hour] * pipe[9]
-        rate = 3600.0 / ((_CW * area + wall_heat) * resistance) + renewal
-        mixed = renewal / rate * supply
-        share_air = 1.0 - renewal / rate
+        box_before = box_air
+        box_air = following_air(box_before, air[hour - 1], air[hour], lag, memory)
+        exchange = film(0.5 * (wind[hour - 1] + wind[hour]) * pipe[7])
+        per_exchange = 1.0 / exchange
+        resistance = wall + cover + film_covered * per_exchange
+        if sound < 1.0:
+            through = sound / (resistance - wall) + (1.0 - sound) * exchange / film_bare
+            resistance = wall + 1.0 / through
+        # sunlight acts like warmer air (sol-air temperature)
+        before = box_before + absorbed * sun[hour - 1] * per_exchange
+        around = box_air + absorbed * sun[hour] * per_exchange
+        renewal = use[hour] * pipe[9] + dripping
+        rate = per_water / resistance + renewal
+        per_rate = 1.0 / rate
+        share_supply = renewal * per_rate
+        mixed = share_supply * supply
+        share_air = 1.0 - share_supply
         icy = state[1] > 0.0
         if not icy:
-            after = relaxed(
-                state[0], share_air * before + mixed, share_air * around + mixed, rate, 1.0
-            )
+            start, end = share_air * before + mixed, share_air * around + mixed
+            lead = (end - start) * per_rate
+            after = end - lead + (state[0] - start + lead) * math.exp(-rate)
             icy = after < nucleation
             if not icy:
                 state[0] = after
@@ -229,6 +260,7 @@ def pipe_members(
     uncertain: np.ndarray,
     air: np.ndarray,
     wind: np.ndarray,
+    sun: np.ndarray,
     use: np.ndarray,
     first: int,
     temperature: np.ndarray,
@@ -237,13 +269,13 @@ def pipe_members(
 ) -> None:
     """Every pipe under every member; each pair is computed alone, so threads change nothing."""
     for pipe in numba.prange(table.shape[0]):
-        state = np.zeros(3)
+        state = np.zeros(4)
         noted = np.empty(4)
         for member in range(uncertain.shape[0]):
             noted[:] = np.nan
             _one_pipe(
-                table[pipe], uncertain[member], air[member], wind[member], use, first, state,
-                temperature[pipe, member], ice[pipe, member], noted,
+                table[pipe], uncertain[member], air[member], wind[member], sun[member], use, first,
+                state, temperature[pipe, member], ice[pipe, member], noted,
             )  # fmt: skip
             for which in range(4):
                 events[which, pipe, member] = noted[which]

@@ -7,6 +7,7 @@ exactly the heat that the balance then has to spare, so energy and water close t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,12 @@ import numpy.typing as npt
 
 from lingjing.physics.arrays import FloatArray, checked, floats, rows
 from lingjing.physics.humidity import saturation_vapour_pressure_hPa
-from lingjing.physics.materials import ROAD_BUILDS, RoadLayer, RoadMaterial
-from lingjing.physics.road_kernel import NODES, road_members
+from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadMaterial
+from lingjing.physics.road_grid import column_grid
+from lingjing.physics.road_kernel import road_blocks
+from lingjing.physics.road_rows import NODES
 from lingjing.physics.sampling import latin_hypercube, triangular
+from lingjing.vocabulary import LingjingError, Place
 
 __all__ = [
     "RoadColumns",
@@ -24,12 +28,13 @@ __all__ = [
     "RoadHistory",
     "RoadMaterial",
     "RoadParameters",
+    "RoadReadings",
+    "RoadShade",
     "rain_share",
     "simulate_roads",
 ]
 
-GROUND_FIRST_SPACING_M = 0.01
-GROUND_STRETCH = 1.4  # 14 nodes reach 1.96 m
+_NO_HORIZON = -1.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,10 @@ class RoadColumns:
         bridge: True for a deck with air below.
         surface_material: Codes of `RoadMaterial`.
         sky_view_factor: Share of the sky seen from the road, 0 to 1; walls are taken at air
-            temperature, and the sun is seen in the same share.
+            temperature, and the sun is seen in the same share unless a `RoadShade` says when.
         traffic_per_day: Vehicles per day.
         deck_thickness_m: Thickness of a bridge deck [m]; ignored elsewhere.
+        builds: What the codes stand for, where roads are built otherwise than `ROAD_BUILDS`.
     """
 
     bridge: npt.ArrayLike
@@ -50,6 +56,7 @@ class RoadColumns:
     sky_view_factor: npt.ArrayLike
     traffic_per_day: npt.ArrayLike
     deck_thickness_m: npt.ArrayLike
+    builds: Sequence[RoadBuild] = tuple(ROAD_BUILDS.values())
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,8 @@ class RoadForcing:
         precipitation_mm_h: Amount over the hour that ends at the index [mm/h], spread evenly.
         traffic_profile: Share of a day's traffic in the hour that ends at the index [hours]; sums
             to 1 over a day.
-        deep_temperature_C: Ground temperature at 2 m [members]; None = the mean air temperature
-            of the spin-up.
+        deep_temperature_C: Ground temperature at 2 m, [members] or [members, hours]; None = the
+            mean air temperature of the spin-up.
 
     All but precipitation and traffic are instantaneous, linear in between.
     """
@@ -98,6 +105,7 @@ class RoadParameters:
             (assumed).
         wear_factor: Multiplies traffic's wear of the stores; 0.5 to 1.5.
         packing_share: Share of worn snow pressed to ice; central 0.5 (RoadSurf), 0.2 to 0.8.
+        moisture_factor: Multiplies the freezable moisture of the ground; 0 to 2 (assumed).
     """
 
     albedo_factor: FloatArray
@@ -110,6 +118,7 @@ class RoadParameters:
     drainage_per_h: FloatArray
     wear_factor: FloatArray
     packing_share: FloatArray
+    moisture_factor: FloatArray
 
     @classmethod
     def central(cls, members: int) -> RoadParameters:
@@ -136,6 +145,7 @@ _RANGES = {
     "drainage_per_h": (0.3, 1.0, 3.0),
     "wear_factor": (0.5, 1.0, 1.5),
     "packing_share": (0.2, 0.5, 0.8),
+    "moisture_factor": (0.0, 1.0, 2.0),
 }
 _LIMITS = {
     "albedo_factor": (0.0, 5.0),
@@ -148,7 +158,46 @@ _LIMITS = {
     "drainage_per_h": (0.0, 1e3),
     "wear_factor": (0.0, 100.0),
     "packing_share": (0.0, 1.0),
+    "moisture_factor": (0.0, 6.0),
 }
+
+
+@dataclass(frozen=True)
+class RoadShade:
+    """When the sun reaches each road, where the horizon is known (see `shading`).
+
+    Attributes:
+        lit: Share of the direct sun that reaches the road at each instant, 0 to 1, [n, hours].
+        direct_share: Share of the shortwave that is direct, [members, hours] or one number.
+        wall_albedo: Walls in place of the sky reflect this share of the shortwave [n]; 0.2 (Oke et
+            al. 2017, Urban Climates, table 5.1).
+    """
+
+    lit: npt.ArrayLike
+    direct_share: npt.ArrayLike
+    wall_albedo: npt.ArrayLike = 0.2
+
+
+@dataclass(frozen=True)
+class RoadReadings:
+    """What sensors in the roads said, and what it teaches.
+
+    While readings go on, the surface is tied to them by 500 W/m²K, which settles the ground below
+    to the measured state, and the heat that this takes is averaged with a memory of 3 h: the flux
+    that the forcing lacks. Once they end, `gain` of it is added to the surface and fades with a
+    time constant of 4 h, as RoadSurf's coupling of the radiation does.
+
+    Attributes:
+        surface_temperature_C: Readings [n, hours], NaN where there are none [°C]; an hour is tied
+            to them where both of its ends are known.
+        gain: Share of the lacking flux carried on, 0 to 1.
+        lacking_W_m2: The lacking flux at the start [n, members], such as a neighbour's, weighted
+            (see `coupling`).
+    """
+
+    surface_temperature_C: npt.ArrayLike
+    gain: float = 1.0
+    lacking_W_m2: npt.ArrayLike = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,8 +207,11 @@ class RoadHistory:
     Attributes:
         surface_temperature_C: Road surface [°C].
         water_mm, snow_mm, ice_mm, frost_mm: Stores, as water [mm].
+        salt_g_m2: Salt left on the road [g/m²].
         energy_residual: |heat gained - heat put in| over all heat exchanged, [n, members].
         water_residual_mm: Water that the budget cannot account for [mm], [n, members].
+        lacking_W_m2: Heat that the forcing lacked by the readings [W/m²], [n, members]; 0 where
+            there were none.
     """
 
     surface_temperature_C: npt.NDArray[np.float32]
@@ -167,8 +219,10 @@ class RoadHistory:
     snow_mm: npt.NDArray[np.float32]
     ice_mm: npt.NDArray[np.float32]
     frost_mm: npt.NDArray[np.float32]
+    salt_g_m2: npt.NDArray[np.float32]
     energy_residual: FloatArray
     water_residual_mm: FloatArray
+    lacking_W_m2: FloatArray
 
 
 def rain_share(
@@ -192,6 +246,9 @@ def simulate_roads(
     forcing: RoadForcing,
     parameters: RoadParameters,
     *,
+    shade: RoadShade | None = None,
+    salt_g_m2: npt.ArrayLike = 0.0,
+    readings: RoadReadings | None = None,
     first_output: int = 0,
     step_s: float = 60.0,
 ) -> RoadHistory:
@@ -200,21 +257,29 @@ def simulate_roads(
     The ground starts between the running mean of the air temperature at the surface (the mean of
     the first 24 spin-up hours, or of all hours if there are fewer) and the deep temperature at
     2 m, blended with the daily damping depth; a deck starts at the running mean throughout.
+    Moisture in ground below 0 °C starts frozen.
 
     Args:
         columns: The roads [n].
         forcing: The weather [members, hours], at least two hours.
         parameters: Uncertain physics [members].
+        shade: When the sun reaches each road; None sees it in the share of the sky.
+        salt_g_m2: Dry NaCl spread at the start of the hour that ends at the index [g/m²],
+            [n, hours]. It dissolves in what water there is, leaves with it, and lowers the
+            temperature at which it freezes.
+        readings: Of sensors in the roads.
         first_output: Index of the first hour kept; those before settle the ground (48 h or more).
-        step_s: Time step [s], 10 to 600; rounded to a whole number of steps an hour.
+        step_s: Time step [s], 10 to 600; rounded to a whole number of steps an hour. Conduction
+            and surface are solved together by backward Euler, which no step makes unstable.
 
     Returns:
-        RoadHistory. The same bytes whatever the number of threads.
+        RoadHistory. The same bytes whatever the number of threads and the order of the roads.
 
     Raises:
-        LingjingError: `physics.wrong-shape`, `physics.not-finite`, `physics.out-of-range`.
+        LingjingError: `physics.wrong-shape`, `physics.not-finite`, `physics.out-of-range`,
+            `physics.bad-layer`, `physics.diverged`.
 
-    Validity: -40 to 60 °C, no salt; snow neither insulates the road nor drifts.
+    Validity: -40 to 60 °C; snow neither insulates the road nor drifts; salt is NaCl.
 
     References:
         Crevier & Delage (2001), J. Appl. Meteorol. 40, 2026-2037 (METRo); Karsisto et al. (2024),
@@ -229,11 +294,11 @@ def simulate_roads(
     profile = checked("traffic_profile", forcing.traffic_profile, (hours,), lower=0, upper=1)
     settle = max(1, min(first_output, 24) if first_output else min(hours, 24))
     start = weather[:, :settle, 0].mean(axis=1)
-    deep = weather[:, : max(first_output, settle), 0].mean(axis=1)
+    deep = weather[:, : max(first_output, settle), 0].mean(axis=1)[:, None].repeat(hours, axis=1)
     if forcing.deep_temperature_C is not None:
-        deep = checked(
-            "deep_temperature_C", forcing.deep_temperature_C, (members,), lower=-40, upper=60
-        )
+        given = floats(forcing.deep_temperature_C)
+        given = given[:, None] if given.ndim == 1 else given
+        deep = checked("deep_temperature_C", given, (members, hours), lower=-40, upper=60)
     uncertain = np.stack(
         [
             checked(name, getattr(parameters, name), (members,), lower=lower, upper=upper)
@@ -242,14 +307,56 @@ def simulate_roads(
         axis=1,
     )
     table, grid = _road_tables(columns, n)
-    history = np.empty((5, n, members, hours - first_output), np.float32)
+    lit, direct = _sunlight(shade, table, members, hours)
+    held, gain, lacking = _held(readings, n, members, hours)
+    doses = checked("salt_g_m2", salt_g_m2, (n, hours), lower=0, upper=1000)
+    history = np.empty((6, n, members, hours - first_output), np.float32)
     residual = np.empty((2, n, members))
     steps_per_hour = max(1, round(3600.0 / step_s))
-    road_members(
-        table, grid, uncertain, weather, profile, start, deep,
-        steps_per_hour, first_output, history, residual,
+    # read-only views would be another type to the compiler, and compile the kernel again
+    numbers = (
+        table, grid, uncertain, weather, direct, lit, profile, start, deep, doses, held, lacking,
     )  # fmt: skip
-    return RoadHistory(*history, *residual)
+    own = [part if part.flags.writeable else part.copy() for part in numbers]
+    scalars = (gain, steps_per_hour, first_output)
+    run: Callable[..., None] = road_blocks
+    run(*own, *scalars, history, residual)
+    if not np.isfinite(history[0, :, :, -1]).all():
+        road, member = np.argwhere(~np.isfinite(history[0, :, :, -1]))[0]
+        raise LingjingError(
+            "physics.diverged", Place(field="surface_temperature_C"), column=int(road),
+            member=int(member),
+        )  # fmt: skip
+    surface, water, snow, ice, frost, salt = history
+    return RoadHistory(surface, water, snow, ice, frost, salt, residual[0], residual[1], own[-1])
+
+
+def _sunlight(
+    shade: RoadShade | None, table: FloatArray, members: int, hours: int
+) -> tuple[FloatArray, FloatArray]:
+    """Lit share [n, hours] and direct share [members, hours]; walls' albedo goes into the table."""
+    n = table.shape[0]
+    if shade is None:
+        return np.full((n, hours), _NO_HORIZON), np.zeros((members, hours))
+    table[:, 5] = checked("wall_albedo", shade.wall_albedo, (n,), lower=0, upper=1)
+    lit = checked("lit", shade.lit, (n, hours), lower=0, upper=1)
+    return lit, checked("direct_share", shade.direct_share, (members, hours), lower=0, upper=1)
+
+
+def _held(
+    readings: RoadReadings | None, n: int, members: int, hours: int
+) -> tuple[FloatArray, float, FloatArray]:
+    """Readings [n, hours] with NaN for none, the gain, and the flux that lacks at the start."""
+    if readings is None:
+        return np.full((n, hours), np.nan), 0.0, np.zeros((n, members))
+    given = floats(readings.surface_temperature_C)
+    known = np.isfinite(given)
+    name = "readings"
+    checked(name, np.where(known, given, 0.0), (n, hours), lower=-60, upper=90)
+    gain = float(checked("gain", readings.gain, (), lower=0, upper=1).item())
+    lacking = checked("lacking_W_m2", readings.lacking_W_m2, (n, members), lower=-500, upper=500)
+    held = np.ascontiguousarray(np.broadcast_to(np.where(known, given, np.nan), (n, hours)))
+    return held, gain, lacking.copy()
 
 
 def _weather(forcing: RoadForcing, members: int, hours: int) -> FloatArray:
@@ -270,56 +377,28 @@ def _weather(forcing: RoadForcing, members: int, hours: int) -> FloatArray:
 
 
 def _road_tables(columns: RoadColumns, n: int) -> tuple[FloatArray, FloatArray]:
-    """Per-road numbers [n, 4] and grids [n, 3, NODES] (conductance, capacity, depth)."""
+    """Per-road numbers [n, 6] and grids [n, 4, NODES], in the order the kernel reads."""
+    builds = columns.builds
     bridge = checked("bridge", floats(columns.bridge), (n,), lower=0, upper=1)
-    code = checked("surface_material", columns.surface_material, (n,), lower=0, upper=3)
+    code = checked(
+        "surface_material", columns.surface_material, (n,), lower=0, upper=len(builds) - 1
+    )
     view = checked("sky_view_factor", columns.sky_view_factor, (n,), lower=0, upper=1)
     traffic = checked("traffic_per_day", columns.traffic_per_day, (n,), lower=0, upper=1e6)
     deck = checked("deck_thickness_m", columns.deck_thickness_m, (n,), lower=0, upper=10)
     if bridge.any():
         checked("deck_thickness_m", deck[bridge > 0], (int(bridge.sum()),), lower=0.05, upper=10)
-    grid = np.empty((n, 3, NODES))
+    grid = np.empty((n, 4, NODES))
     albedo = np.empty(n)
-    builds: dict[tuple[float, float, float], FloatArray] = {}
+    known: dict[tuple[float, float, float], FloatArray] = {}
     for road in range(n):
-        build = ROAD_BUILDS[RoadMaterial(int(code[road]))]
+        build = builds[int(code[road])]
         albedo[road] = build.albedo
         key = (bridge[road], code[road], deck[road] if bridge[road] else 0.0)
-        if key not in builds:
+        if key not in known:
             layers = build.deck if bridge[road] else build.ground
-            builds[key] = column_grid(layers, deck[road] if bridge[road] else None)
-        grid[road] = builds[key]
-    return np.stack([bridge, albedo, view, traffic], axis=1), grid
-
-
-def column_grid(layers: tuple[RoadLayer, ...], deck_thickness_m: float | None) -> FloatArray:
-    """Conductance to the node below [W/m²K], heat capacity [J/m²K] and depth [m] of each node.
-
-    Nodes stretch downward in the ground, and crowd at both faces of a deck. Conductances and
-    capacities are integrals over the layers, so a layer boundary need not fall on a node. The
-    last conductance leads to the deep temperature (half a spacing on), and is 0 for a deck, whose
-    lower face the kernel joins to the air.
-    """
-    if deck_thickness_m is None:
-        spacing = GROUND_FIRST_SPACING_M * GROUND_STRETCH ** np.arange(NODES - 1)
-        depth = np.concatenate([[0.0], np.cumsum(spacing)])
-    else:
-        depth = 0.5 * deck_thickness_m * (1.0 - np.cos(np.pi * np.arange(NODES) / (NODES - 1)))
-    bottoms = np.array([layer.bottom_m for layer in layers])
-    tops = np.concatenate([[0.0], bottoms[:-1]])
-    resistivity = np.array([1.0 / layer.conductivity_W_mK for layer in layers])
-    capacity = np.array([layer.heat_capacity_J_m3K for layer in layers])
-
-    def integral(values: FloatArray, upper: float, lower: float) -> float:
-        overlap = np.minimum(bottoms, lower) - np.maximum(tops, upper)
-        return float((np.maximum(overlap, 0.0) * values).sum())
-
-    edges = np.concatenate([[depth[0]], 0.5 * (depth[1:] + depth[:-1]), [depth[-1]]])
-    conductance = np.zeros(NODES)
-    for node in range(NODES - 1):
-        conductance[node] = 1.0 / integral(resistivity, depth[node], depth[node + 1])
-    if deck_thickness_m is None:
-        beyond = 0.5 * (depth[-1] - depth[-2])
-        conductance[-1] = 1.0 / integral(resistivity, depth[-1], depth[-1] + beyond)
-    heat = [integral(capacity, edges[node], edges[node + 1]) for node in range(NODES)]
-    return np.stack([conductance, np.array(heat), depth])
+            known[key] = column_grid(layers, deck[road] if bridge[road] else None)
+        grid[road] = known[key]
+    moist = (grid[:, 3] > 0.0) & (np.arange(NODES) > 0)
+    first = np.where(moist.any(axis=1), moist.argmax(axis=1), NODES).astype(np.float64)
+    return np.stack([bridge, albedo, view, traffic, first, np.zeros(n)], axis=1), grid

@@ -1,315 +1,438 @@
-"""The numba kernel of `road`: one road under one member, step by step."""
+"""The numba kernel of `road`: blocks of columns side by side, a row for each quantity.
+
+A block of `BLOCK` columns lies in one flat float32 array, a row of `BLOCK` numbers for each layer
+and each quantity, so that it stays in the first-level cache and every inner loop runs over
+neighbouring columns without a branch. Temperatures below the surface carry their rounding error
+beside them, and sums over time are kept in float64. A column is computed alike wherever it lies in
+whichever block, so neither the number of threads nor the cut into blocks changes a bit.
+"""
 
 from __future__ import annotations
-
-import math
 
 import numba
 import numpy as np
 
-from lingjing.physics.humidity import saturation_mixing_ratio
+from lingjing.physics import road_rows as at
+from lingjing.physics.road_phase_kernel import freeze, freeze_brine, surface_state
+from lingjing.physics.road_rows import BLOCK, NODES
+from lingjing.physics.road_surface import exchange_W_m2K, mixing_ratio_at
 
-NODES = 14
 _SIGMA = 5.670374419e-8
-_EVAPORATION = 2.501e6  # J/kg
-_FUSION = 3.336e5
-_SUBLIMATION = _EVAPORATION + _FUSION
-_AIR_HEAT = 1005.0  # J/kgK
-_WATER_HEAT = 4200.0
-# RoadSurf: most that a road holds of each store, mm
-_MOST_WATER, _MOST_SNOW, _MOST_ICE, _MOST_FROST = 2.0, 100.0, 50.0, 2.0
+_KELVIN_0 = 273.15
+
+# columns of the tables that the caller makes
+ROAD_NUMBERS = 6  # bridge, albedo, view, traffic a day, first moist node, wall albedo
+WEATHER_NUMBERS = 7  # air, mixing ratio, wind, sun, sky, precipitation, liquid share
+
+_F = np.float32
+_ZERO, _HALF, _ONE, _FOUR = _F(0.0), _F(0.5), _F(1.0), _F(4.0)
+_KELVIN, _BOLTZMANN = _F(_KELVIN_0), _F(_SIGMA)
+_EVAPORATION = _F(2.501e6)  # J/kg
+_SUBLIMATION = _F(2.501e6 + 3.336e5)
+_PER_AIR_HEAT = _F(1.0 / 1005.0)
+_WATER_HEAT = _F(4200.0)
 # RoadSurf: traffic wear, share per hour on a busy road
-_WEAR_WATER, _WEAR_SNOW, _WEAR_ICE, _WEAR_FROST = 0.145, 0.45, 0.319, 1.16
+_RATE_WATER, _RATE_SNOW, _RATE_ICE, _RATE_FROST = 0.145, 0.45, 0.319, 1.16
 _BUSY_PER_H = 500.0  # vehicles per hour at which wear and traffic heat are full (assumed)
 _TRAFFIC_HEAT = 10.0  # W/m2, RoadSurf by day
-_HELD_WATER = 0.5  # mm that texture keeps from draining
-_CLOSED_SNOW = 5.0  # mm of snow water that hides the road (assumed)
+_PER_THIN = _F(10.0)  # free water or ice covers the road in proportion up to 0.1 mm
+_PER_CLOSED_SNOW = _F(1.0 / 5.0)  # mm of snow water that hides the road (assumed)
 _DAMPING_M = 0.5  # blend from surface to deep at the start
-# RoadSurf: 10 m wind blows over a rough landscape (0.4 m), heat leaves a smooth road (1 mm)
-_LOG_WIND = math.log(10.4 / 0.4)
-_LOG_HEAT = math.log(2.001 / 0.001)
-_HEAT_HEIGHT_M = 2.0
-_KARMAN = 0.4
 _CALM_M_S, _TRAFFIC_WIND_M_S = 0.4, 1.1  # RoadSurf: least wind at night, and by day traffic's own
 _DECK_RADIATION = 4.6  # W/m2K, lower face of a deck towards surroundings at air temperature
+_HOLD_H = 500.0  # W/m2K that ties the surface to a reading
+_FORGETTING_S = 3.0 * 3600.0  # over which the lacking flux is averaged while a reading holds
+_DECAY_S = 4.0 * 3600.0  # RoadSurf: how long a correction from readings lasts
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
-def exchange(wind: float, air_C: float, surface_C: float) -> float:
-    """Turbulent heat exchange [W/m²K] by Monin-Obukhov similarity, free convection beside it.
-
-    Flux-profile relations of Campbell (1985) as in RoadSurf, z/L held to at most 1; the wind is
-    not zero. Free convection over a warm plate, 1.52 dT^(1/3), joins the forced part as cubes.
-    """
-    kelvin = air_C + 273.15
-    density_heat = 353.0 / kelvin * 1005.0
-    buoyancy = _KARMAN * _HEAT_HEIGHT_M * 9.81 / kelvin * (air_C - surface_C)
-    heat, momentum, forced = 0.0, 0.0, 0.0
-    for _ in range(6):
-        friction = _KARMAN * wind / (_LOG_WIND + momentum)
-        conductance = _KARMAN * friction / (_LOG_HEAT + heat)
-        before, forced = forced, density_heat * conductance
-        if abs(forced - before) < 0.02 * forced:
-            break
-        stability = min(buoyancy * conductance / (friction * friction * friction), 1.0)
-        if stability > 0.0:
-            heat = 4.7 * stability
-            momentum = heat
-        else:
-            heat = -2.0 * math.log(0.5 * (1.0 + math.sqrt(1.0 - 16.0 * stability)))
-            momentum = 0.6 * heat
-        # the relations hold for moderate instability; beyond, free convection takes over
-        heat = max(heat, -0.6 * _LOG_HEAT)
-        momentum = max(momentum, -0.6 * _LOG_WIND)
-    if surface_C <= air_C:
-        return forced
-    return float(np.cbrt(forced * forced * forced + 3.51 * (surface_C - air_C)))
+@numba.njit(error_model="numpy")
+def _lost(rate: float) -> np.float32:
+    """1 - exp(-x) to third order, never 1 or more."""
+    return np.float32(1.0 - 1.0 / (1.0 + rate * (1.0 + 0.5 * rate)))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
-def vapour_flux(
-    surface_C: float, mixing_air: float, exchange_kg: float, wet: float, solid: float, step: float
-) -> tuple[float, bool]:
-    """Water leaving the surface over a step [mm], negative for dew or frost; True = as ice.
-
-    `exchange_kg` is the turbulent exchange over the heat capacity of air [kg/m²s]. Free water
-    covers the road in proportion up to 0.1 mm.
-    """
-    over_ice = surface_C < 0.0 and wet <= 0.0
-    saturated = saturation_mixing_ratio(surface_C, over_ice)
-    amount = exchange_kg * (saturated - mixing_air) * step
-    if amount <= 0.0:
-        return amount, over_ice
-    if wet > 0.0:
-        return min(amount * min(1.0, wet / 0.1), wet), False
-    if solid > 0.0 and over_ice:
-        return min(amount * min(1.0, solid / 0.1), solid), True
-    return 0.0, False
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _take(store: np.ndarray, amount: float) -> None:
-    """Take ice from frost first, then snow, then ice; store = (water, snow, ice, frost)."""
-    for which in (3, 1, 2):
-        part = min(store[which], amount)
-        store[which] -= part
-        amount -= part
+@numba.njit(error_model="numpy")
+def _instants(
+    s: np.ndarray, i: int, road: np.ndarray, member: np.ndarray, now: np.ndarray,
+    direct: float, lit: float, target: float, deep_C: float,
+) -> None:  # fmt: skip
+    """Move the ends of the hour one hour on: what was the end becomes the start."""
+    air, view = now[0], road[2]
+    wall = _SIGMA * (air + _KELVIN_0) ** 4
+    sun = now[3] * (
+        direct * lit + (1.0 - direct) * view + (1.0 - view) * road[5] * (0.0 if lit < 0.0 else 1.0)
+    )
+    if lit < 0.0:  # no horizon known: the sun is seen in the same share as the sky
+        sun = now[3] * view
+    sky = member[2] * (view * (now[4] + member[5]) + (1.0 - view) * wall)
+    below = air if road[0] > 0.0 else deep_C
+    for row, value in (
+        (at.AIR, air), (at.MIXING, now[1]), (at.WIND, now[2]), (at.SUN, sun), (at.SKY, sky),
+        (at.BELOW, below), (at.TARGET, target),
+    ):  # fmt: skip
+        # the start is the old end as it was stored, so that no jump opens between hours
+        s[row + i] += s[row + BLOCK + i]
+        s[row + BLOCK + i] = np.float32(value) - s[row + i]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _shed(store: np.ndarray, drained: float, worn: np.ndarray, packing: float) -> float:
-    """Drainage, traffic wear and the maxima of the stores; returns what left [mm]."""
-    before = store[0] + store[1] + store[2] + store[3]
-    free = store[0] - _HELD_WATER
-    if free > 0.0:
-        store[0] -= free * drained
-    store[0] -= store[0] * worn[0]
-    lost = store[1] * worn[1]
-    store[1] -= lost
-    store[2] += lost * packing - store[2] * worn[2]
-    store[3] -= store[3] * worn[3]
-    store[0] = min(store[0], _MOST_WATER)
-    store[1] = min(store[1], _MOST_SNOW)
-    store[2] = min(store[2], _MOST_ICE)
-    store[3] = min(store[3], _MOST_FROST)
-    return float(before - (store[0] + store[1] + store[2] + store[3]))
+@numba.njit(error_model="numpy")
+def _hour(
+    s: np.ndarray, i: int, road: np.ndarray, member: np.ndarray, now: np.ndarray,
+    share: float, dose: float, step: float,
+) -> None:  # fmt: skip
+    """What stays the same within the hour: precipitation, traffic, losses, the deck's underside."""
+    busy = min(1.0, road[3] * share / _BUSY_PER_H)
+    fall = now[5] * step / 3600.0
+    s[at.LEAST_WIND + i] = _CALM_M_S + _TRAFFIC_WIND_M_S * busy
+    s[at.RAIN + i] = fall * now[6]
+    s[at.SNOWFALL + i] = fall * (1.0 - now[6])
+    s[at.TRAFFIC + i] = _TRAFFIC_HEAT * busy
+    worn = busy * member[8] * step / 3600.0
+    s[at.WEAR_WATER + i] = _lost(_RATE_WATER * worn)
+    s[at.WEAR_SNOW + i] = _lost(_RATE_SNOW * worn)
+    s[at.WEAR_ICE + i] = _lost(_RATE_ICE * worn)
+    s[at.WEAR_FROST + i] = _lost(_RATE_FROST * worn)
+    s[at.DRAIN + i] = _lost(member[7] * step / 3600.0)
+    s[at.SALT + i] += dose
+    if road[0] > 0.0:
+        breeze = s[at.WIND + i] + _HALF * s[at.D_WIND + i]
+        least = s[at.LEAST_WIND + i]
+        breeze = breeze if breeze > least else least
+        film = exchange_W_m2K(breeze, s[at.AIR + i], s[at.AIR + i]) * s[at.FILM + i]
+        s[at.BELOW_H + i] = _DECK_RADIATION + film
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _phase(store: np.ndarray, free_C: float, stiffness: float) -> tuple[float, float]:
-    """Melt or freeze at 0 °C with the heat to spare: (surface temperature, J/m² released).
-
-    `free_C` is the surface temperature without phase change, `stiffness` the heat [J/m²K] that
-    moves it.
-    """
-    solid = store[1] + store[2] + store[3]
-    if free_C > 0.0 and solid > 0.0:
-        melted = min(solid, free_C * stiffness / _FUSION)
-        _take(store, melted)
-        store[0] += melted
-        return free_C - melted * _FUSION / stiffness, -melted * _FUSION
-    if free_C < 0.0 and store[0] > 0.0:
-        frozen = min(store[0], -free_C * stiffness / _FUSION)
-        store[0] -= frozen
-        store[2] += frozen
-        return free_C + frozen * _FUSION / stiffness, frozen * _FUSION
-    return free_C, 0.0
-
-
-@numba.njit(cache=True)  # type: ignore[untyped-decorator,unused-ignore]
-def _one_road(
-    road: np.ndarray,
-    grid: np.ndarray,
-    member: np.ndarray,
-    weather: np.ndarray,
-    profile: np.ndarray,
-    start_C: float,
-    deep_C: float,
-    steps: int,
-    first: int,
-    work: np.ndarray,
-    history: np.ndarray,
-) -> tuple[float, float]:
-    """One road under one member; returns relative energy residual and water residual [mm].
-
-    `work` is scratch [9, NODES]; `history` is [5, hours].
-    """
-    conductance, heat = work[0], work[1]
-    temperature, inverse, lift, reduced = work[2], work[3], work[4], work[5]
-    store, worn, capacity = work[6], work[7], grid[1]
-    step = 3600.0 / steps
-    bridge = road[0] > 0.0
-    view = road[2]
-    emissivity = member[2]
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _eliminate(s: np.ndarray, step: np.float32) -> None:
+    """Forward elimination of the ground; only right-hand sides change within the hour."""
+    per_step = _ONE / step
     last = NODES - 1
-    content = 0.0
+    for i in range(BLOCK):
+        s[at.INVERSE + last * BLOCK + i] = _ONE / (
+            s[at.CAPACITY + last * BLOCK + i] * per_step
+            + s[at.K + (last - 1) * BLOCK + i]
+            + s[at.BELOW_H + i]
+        )
+    for node in range(last - 1, -1, -1):
+        for i in range(BLOCK):
+            below = s[at.K + node * BLOCK + i]
+            above = s[at.K + (node - 1) * BLOCK + i] if node > 0 else _ZERO
+            total = (
+                s[at.CAPACITY + node * BLOCK + i] * per_step
+                + above
+                + below * (_ONE - below * s[at.INVERSE + (node + 1) * BLOCK + i])
+            )
+            # the top keeps the sum itself: the surface joins it in each step
+            s[at.INVERSE + node * BLOCK + i] = _ONE / total
+            s[at.TOP_H + i] = total
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _balance(
+    s: np.ndarray, part: np.float32, step: np.float32, gain: np.float32, learn: np.float32,
+    decay: np.float32,
+) -> None:  # fmt: skip
+    """Water arriving and evaporating, and the surface balance about the old temperature."""
+    for i in range(BLOCK):
+        air = s[at.AIR + i] + s[at.D_AIR + i] * part
+        mixing = s[at.MIXING + i] + s[at.D_MIXING + i] * part
+        wind = s[at.WIND + i] + s[at.D_WIND + i] * part
+        sun = s[at.SUN + i] + s[at.D_SUN + i] * part
+        sky = s[at.SKY + i] + s[at.D_SKY + i] * part
+        surface = s[at.T + i]
+        rain, snowfall = s[at.RAIN + i], s[at.SNOWFALL + i]
+        water, snow = s[at.WATER + i] + rain, s[at.SNOW + i] + snowfall
+        ice, frost = s[at.ICE + i], s[at.FROST + i]
+        least = s[at.LEAST_WIND + i]
+        wind = wind if wind > least else least
+        convection = exchange_W_m2K(wind, air, surface) * s[at.FILM + i]
+        # vapour, positive when it leaves; as ice where no water is on the road
+        solid = snow + ice + frost
+        as_ice = (surface < _ZERO) & (water <= _ZERO)
+        amount = convection * _PER_AIR_HEAT * (mixing_ratio_at(surface, as_ice) - mixing) * step
+        source = solid if as_ice else water
+        cover = source * _PER_THIN
+        cover = cover if cover < _ONE else _ONE
+        leaving = amount * cover
+        leaving = leaving if leaving < source else source
+        vapour = leaving if amount > _ZERO else amount
+        off_ice = vapour if as_ice else _ZERO
+        water = water - (_ZERO if as_ice else vapour)
+        # ice leaves frost first, then snow, then ice; frost takes what arrives
+        part_frost = off_ice if off_ice < frost else frost
+        rest = off_ice - part_frost
+        part_snow = rest if rest < snow else snow
+        part_ice = rest - part_snow
+        frost = frost - part_frost
+        snow = snow - part_snow
+        ice = ice - part_ice
+        ice = ice if ice > _ZERO else _ZERO
+        s[at.WATER + i] = water
+        s[at.SNOW + i] = snow
+        s[at.ICE + i] = ice
+        s[at.FROST + i] = frost
+        s[at.ARRIVED + i] += rain + snowfall - vapour
+        latent = vapour * (_SUBLIMATION if as_ice else _EVAPORATION) / step
+        # the balance about the old surface temperature, and how it stiffens with the new
+        snowy = snow * _PER_CLOSED_SNOW
+        snowy = snowy if snowy < _ONE else _ONE
+        albedo = s[at.ALBEDO + i]
+        albedo = albedo + (s[at.SNOW_ALBEDO + i] - albedo) * snowy
+        kelvin = surface + _KELVIN
+        cube = s[at.EMISSIVITY + i] * _BOLTZMANN * kelvin * kelvin * kelvin
+        rain_h = rain / step * _WATER_HEAT
+        warmth = air if air > _ZERO else _ZERO
+        # a reading holds the surface; what it has to add is remembered and fades when it ends
+        hold = s[at.HOLD + i]
+        target = s[at.TARGET + i] + s[at.D_TARGET + i] * part
+        lacking = s[at.LACKING + i]
+        helped = hold * (target - surface) if hold > _ZERO else gain * lacking
+        s[at.LACKING + i] = (
+            lacking + learn * (helped - lacking) if hold > _ZERO else lacking * decay
+        )
+        s[at.NET + i] = (
+            (_ONE - albedo) * sun
+            + (sky - cube * kelvin)
+            + convection * (air - surface)
+            + rain_h * (warmth - surface)
+            + s[at.TRAFFIC + i]
+            - latent
+            + helped
+        )
+        s[at.SURFACE_H + i] = _FOUR * cube + convection + rain_h + hold
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _conduct(s: np.ndarray, part: np.float32) -> None:
+    """Back substitution from the bottom up, for changes of temperature over the step."""
+    last = NODES - 1
+    for i in range(BLOCK):
+        here = s[at.T + last * BLOCK + i]
+        below = s[at.BELOW + i] + s[at.D_BELOW + i] * part
+        flux = s[at.K + (last - 1) * BLOCK + i] * (s[at.T + (last - 1) * BLOCK + i] - here)
+        s[at.CHANGE + last * BLOCK + i] = s[at.INVERSE + last * BLOCK + i] * (
+            flux + s[at.BELOW_H + i] * (below - here)
+        )
+    for node in range(last - 1, 0, -1):
+        for i in range(BLOCK):
+            here = s[at.T + node * BLOCK + i]
+            conductance = s[at.K + node * BLOCK + i]
+            above = s[at.K + (node - 1) * BLOCK + i] * (s[at.T + (node - 1) * BLOCK + i] - here)
+            below = conductance * (
+                s[at.T + (node + 1) * BLOCK + i] - here + s[at.CHANGE + (node + 1) * BLOCK + i]
+            )
+            s[at.CHANGE + node * BLOCK + i] = s[at.INVERSE + node * BLOCK + i] * (above + below)
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})
+def _settle(s: np.ndarray, part: np.float32, step: np.float32, moist: int) -> None:
+    """The new temperatures of the ground, from the top down, and moisture that freezes or thaws."""
+    for node in range(1, NODES):
+        for i in range(BLOCK):
+            lift = s[at.INVERSE + node * BLOCK + i] * s[at.K + (node - 1) * BLOCK + i]
+            change = s[at.CHANGE + node * BLOCK + i] + lift * s[at.CHANGE + (node - 1) * BLOCK + i]
+            s[at.CHANGE + node * BLOCK + i] = change
+            small = change + s[at.CARRY + node * BLOCK + i]
+            old = s[at.T + node * BLOCK + i]
+            new = old + small
+            s[at.T + node * BLOCK + i] = new
+            s[at.CARRY + node * BLOCK + i] = small - (new - old)
+    last = (NODES - 1) * BLOCK
+    for i in range(BLOCK):
+        below = s[at.BELOW + i] + s[at.D_BELOW + i] * part
+        # the temperature that conduction gave, before its moisture froze
+        flux = s[at.BELOW_H + i] * (below - s[at.T + last + i]) * step
+        s[at.GAINED + i] += flux
+        s[at.TURNED + i] += abs(flux)
+    for node in range(1, NODES):  # a start that is not known would hide the loop's bounds
+        if node < moist:
+            continue
+        for i in range(BLOCK):
+            capacity = s[at.CAPACITY + node * BLOCK + i]
+            old = s[at.T + node * BLOCK + i]
+            frozen, most = s[at.FROZEN + node * BLOCK + i], s[at.FREEZABLE + node * BLOCK + i]
+            heat = -old * capacity
+            heat = heat if heat > -frozen else -frozen
+            heat = heat if heat < most - frozen else most - frozen
+            after = frozen + heat
+            s[at.FROZEN + node * BLOCK + i] = after
+            # what float32 let in, not what was asked for, so that no heat is lost; dry nodes stay
+            # as they are, whether or not a neighbour's are moist
+            carry = s[at.CARRY + node * BLOCK + i]
+            small = (after - frozen) / capacity + carry
+            new = old + small
+            s[at.T + node * BLOCK + i] = new if most > _ZERO else old
+            s[at.CARRY + node * BLOCK + i] = small - (new - old) if most > _ZERO else carry
+
+
+@numba.njit(error_model="numpy")
+def _content(s: np.ndarray, i: int) -> float:
+    """Heat in a column [J/m²], less the heat that its frozen moisture gave off."""
+    total = 0.0
     for node in range(NODES):
-        conductance[node] = grid[0, node] * member[4]
-        heat[node] = capacity[node] / step
-        share = 1.0 if bridge else math.exp(-grid[2, node] / _DAMPING_M)
-        temperature[node] = deep_C + (start_C - deep_C) * share + member[6]
-        content -= capacity[node] * temperature[node]
-    deep_C += member[6]
-    store[:] = 0.0
-    gained, turned, fallen, left = 0.0, 0.0, 0.0, 0.0
-    if first == 0:
-        history[0, 0] = temperature[0]
-        history[1:, 0] = 0.0
-    for hour in range(1, weather.shape[0]):
-        old, new = weather[hour - 1], weather[hour]
-        busy = min(1.0, road[3] * profile[hour] / _BUSY_PER_H)
-        least = _CALM_M_S + _TRAFFIC_WIND_M_S * busy
-        below_h = conductance[last]
-        if bridge:
-            breeze = 0.5 * (old[2] + new[2])
-            below_h = _DECK_RADIATION + exchange(max(breeze, least), old[0], old[0]) * member[3]
-        scale = busy * member[8] * step / 3600.0
-        worn[0] = 1.0 - math.exp(-_WEAR_WATER * scale)
-        worn[1] = 1.0 - math.exp(-_WEAR_SNOW * scale)
-        worn[2] = 1.0 - math.exp(-_WEAR_ICE * scale)
-        worn[3] = 1.0 - math.exp(-_WEAR_FROST * scale)
-        drained = 1.0 - math.exp(-member[7] * step / 3600.0)
-        fall = new[5] * step / 3600.0
-        # eliminate the ground from the bottom up; only right-hand sides change within the hour
-        inverse[last] = 1.0 / (heat[last] + conductance[last - 1] + below_h)
-        for node in range(last - 1, 0, -1):
-            inverse[node] = 1.0 / (
-                heat[node]
-                + conductance[node - 1]
-                + conductance[node] * (1.0 - conductance[node] * inverse[node + 1])
-            )
-        ground_h = heat[0] + conductance[0] * (1.0 - conductance[0] * inverse[1])
-        for node in range(1, NODES):
-            lift[node] = inverse[node] * conductance[node - 1]
-        for sub in range(steps):
-            part = (sub + 1.0) / steps
-            air = old[0] + (new[0] - old[0]) * part
-            mixing = old[1] + (new[1] - old[1]) * part
-            wind = old[2] + (new[2] - old[2]) * part
-            sun = old[3] + (new[3] - old[3]) * part
-            sky = old[4] + (new[4] - old[4]) * part + member[5]
-            surface = temperature[0]
-            # water arriving
-            rain = fall * new[6]
-            store[0] += rain
-            store[1] += fall - rain
-            fallen += fall
-            # water leaving or arriving as vapour, from the state before the step
-            convection = exchange(max(wind, least), air, surface) * member[3]
-            solid = store[1] + store[2] + store[3]
-            vapour, as_ice = vapour_flux(
-                surface, mixing, convection / _AIR_HEAT, store[0], solid, step
-            )
-            fallen -= vapour
-            if vapour >= 0.0:
-                if as_ice:
-                    _take(store, vapour)
-                else:
-                    store[0] -= vapour
-            elif as_ice:
-                store[3] -= vapour
-            else:
-                store[0] -= vapour
-            latent = vapour * (_SUBLIMATION if as_ice else _EVAPORATION) / step
-            # surface balance, linear in the new surface temperature
-            snowy = min(1.0, store[1] / _CLOSED_SNOW)
-            albedo = min(1.0, road[1] * member[0])
-            albedo += (member[1] - albedo) * snowy
-            kelvin = surface + 273.15
-            air_kelvin = air + 273.15
-            around = view * sky + (1.0 - view) * _SIGMA * air_kelvin**4
-            shining = emissivity * _SIGMA * kelvin * kelvin * kelvin
-            radiant_h = 4.0 * shining
-            rain_h = rain / step * _WATER_HEAT
-            steady = (
-                (1.0 - albedo) * view * sun
-                + emissivity * around
-                - shining * kelvin
-                + radiant_h * surface
-                + convection * air
-                + rain_h * max(air, 0.0)
-                + _TRAFFIC_HEAT * busy
-                - latent
-            )
-            surface_h = radiant_h + convection + rain_h
-            reduced[last] = inverse[last] * (
-                heat[last] * temperature[last] + below_h * below(bridge, air, deep_C)
-            )
-            for node in range(last - 1, 0, -1):
-                reduced[node] = inverse[node] * (
-                    heat[node] * temperature[node] + conductance[node] * reduced[node + 1]
-                )
-            total_h = ground_h + surface_h
-            free_C = (heat[0] * surface + conductance[0] * reduced[1] + steady) / total_h
-            new_surface, released = _phase(store, free_C, total_h * step)
-            temperature[0] = new_surface
-            for node in range(1, NODES):
-                temperature[node] = reduced[node] + lift[node] * temperature[node - 1]
-            # what went in, counted from the fluxes
-            flux = (steady - surface_h * new_surface) * step
-            flux += below_h * (below(bridge, air, deep_C) - temperature[last]) * step
-            gained += flux + released
-            turned += abs(flux) + abs(released)
-            left += _shed(store, drained, worn, member[9])
-        if hour >= first:
-            history[0, hour - first] = temperature[0]
-            for which in range(4):
-                history[1 + which, hour - first] = store[which]
+        place = node * BLOCK + i
+        warmth = np.float64(s[at.T + place]) + np.float64(s[at.CARRY + place])
+        total += np.float64(s[at.CAPACITY + place]) * warmth - np.float64(s[at.FROZEN + place])
+    return total
+
+
+@numba.njit(error_model="numpy")
+def _begin(
+    s: np.ndarray, i: int, road: np.ndarray, grid: np.ndarray, member: np.ndarray,
+    start_C: float, deep_C: float, lacking: float,
+) -> None:  # fmt: skip
+    """Fill in what a column is made of and how it starts."""
+    bridge = road[0] > 0.0
     for node in range(NODES):
-        content += capacity[node] * temperature[node]
-    water = store[0] + store[1] + store[2] + store[3]
-    return abs(content - gained) / max(turned, 1.0), fallen - left - water
+        place = node * BLOCK + i
+        share = 1.0 if bridge else np.exp(-grid[2, node] / _DAMPING_M)
+        warmth = deep_C + (start_C - deep_C) * share + member[6]
+        s[at.T + place] = warmth
+        s[at.K + place] = grid[0, node] * member[4]
+        s[at.CAPACITY + place] = grid[1, node]
+        s[at.FREEZABLE + place] = grid[3, node] * member[10]
+        s[at.FROZEN + place] = s[at.FREEZABLE + place] if warmth < 0.0 else 0.0
+    s[at.BELOW_H + i] = s[at.K + (NODES - 1) * BLOCK + i]
+    s[at.ALBEDO + i] = min(1.0, road[1] * member[0])
+    s[at.SNOW_ALBEDO + i] = member[1]
+    s[at.EMISSIVITY + i] = member[2]
+    s[at.FILM + i] = member[3]
+    s[at.PACKING + i] = member[9]
+    s[at.LACKING + i] = lacking
 
 
-@numba.njit(cache=True, inline="always")  # type: ignore[untyped-decorator,unused-ignore]
-def below(bridge: bool, air: float, deep_C: float) -> float:
-    """Temperature below the column: the air under a deck, else the deep ground."""
-    return air if bridge else deep_C
-
-
-@numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator,unused-ignore]
-def road_members(
+@numba.njit(error_model="numpy")
+def _block(
+    block: int,
     table: np.ndarray,
     grid: np.ndarray,
     uncertain: np.ndarray,
     weather: np.ndarray,
+    direct: np.ndarray,
+    lit: np.ndarray,
     profile: np.ndarray,
     start: np.ndarray,
     deep: np.ndarray,
+    doses: np.ndarray,
+    held: np.ndarray,
+    lacking: np.ndarray,
+    gain: float,
     steps: int,
     first: int,
     history: np.ndarray,
     residual: np.ndarray,
 ) -> None:
-    """Every road under every member; each pair is computed alone, so threads change nothing."""
-    for road in numba.prange(table.shape[0]):
-        work = np.empty((8, NODES))
-        kept = np.empty((5, history.shape[3]))
-        for member in range(uncertain.shape[0]):
-            energy, water = _one_road(
-                table[road], grid[road], uncertain[member], weather[member], profile,
-                start[member], deep[member], steps, first, work, kept,
+    """One block of columns through all hours."""
+    members, hours = weather.shape[0], weather.shape[1]
+    columns = table.shape[0] * members
+    step = np.float32(3600.0 / steps)
+    learn = np.float32(1.0 - np.exp(-3600.0 / steps / _FORGETTING_S))
+    decay = np.float32(np.exp(-3600.0 / steps / _DECAY_S))
+    strength = np.float32(gain)
+    s = np.zeros(at.SIZE, np.float32)
+    roads = np.empty(BLOCK, np.int64)
+    which = np.empty(BLOCK, np.int64)
+    sums = np.zeros((4, BLOCK))
+    used = min(BLOCK, columns - block * BLOCK)
+    moist, bridges, salted = NODES, False, False
+    for i in range(BLOCK):
+        column = min(block * BLOCK + i, columns - 1)
+        road, member = column // members, column % members
+        roads[i], which[i] = road, member
+        deep_C = deep[member, 0] + uncertain[member, 6]
+        _begin(
+            s, i, table[road], grid[road], uncertain[member], start[member],
+            deep[member, 0], lacking[road, member],
+        )  # fmt: skip
+        _instants(
+            s, i, table[road], uncertain[member], weather[member, 0], direct[member, 0],
+            lit[road, 0], held[road, 0] if np.isfinite(held[road, 0]) else 0.0, deep_C,
+        )  # fmt: skip
+        sums[0, i] = -_content(s, i)
+        moist = min(moist, int(table[road, 4]))
+        bridges = bridges or table[road, 0] > 0.0
+        if first == 0 and i < used:
+            history[:, road, member, 0] = 0.0
+            history[0, road, member, 0] = s[at.T + i]
+    for hour in range(1, hours):
+        for i in range(BLOCK):
+            road, member = roads[i], which[i]
+            target, before = held[road, hour], held[road, hour - 1]
+            known = np.isfinite(target)
+            _instants(
+                s, i, table[road], uncertain[member], weather[member, hour],
+                direct[member, hour], lit[road, hour], target if known else 0.0,
+                deep[member, hour] + uncertain[member, 6],
             )  # fmt: skip
-            residual[0, road, member] = energy
-            residual[1, road, member] = water
-            history[:, road, member, :] = kept
+            s[at.HOLD + i] = _HOLD_H if known and np.isfinite(before) else 0.0
+            _hour(
+                s, i, table[road], uncertain[member], weather[member, hour], profile[hour],
+                doses[road, hour], 3600.0 / steps,
+            )  # fmt: skip
+            salted = salted or doses[road, hour] > 0.0
+            s[at.GAINED + i] = s[at.TURNED + i] = s[at.ARRIVED + i] = s[at.LEFT + i] = 0.0
+        if hour == 1 or bridges:
+            _eliminate(s, step)
+        for sub in range(steps):
+            part = np.float32((sub + 1.0) / steps)
+            _balance(s, part, step, strength, learn, decay)
+            _conduct(s, part)
+            freeze(s, step)
+            if salted:
+                freeze_brine(s, step)
+            surface_state(s, step)
+            _settle(s, part, step, moist)
+        for i in range(BLOCK):
+            sums[0, i] -= s[at.GAINED + i]
+            sums[1, i] += s[at.TURNED + i]
+            sums[2, i] += s[at.ARRIVED + i]
+            sums[3, i] += s[at.LEFT + i]
+        if hour >= first:
+            for i in range(used):
+                road, member = roads[i], which[i]
+                history[0, road, member, hour - first] = s[at.T + i]
+                history[1, road, member, hour - first] = s[at.WATER + i]
+                history[2, road, member, hour - first] = s[at.SNOW + i]
+                history[3, road, member, hour - first] = s[at.ICE + i]
+                history[4, road, member, hour - first] = s[at.FROST + i]
+                history[5, road, member, hour - first] = s[at.SALT + i]
+    for i in range(used):
+        road, member = roads[i], which[i]
+        balance = _content(s, i) + sums[0, i]
+        stored = np.float64(s[at.WATER + i]) + s[at.SNOW + i] + s[at.ICE + i] + s[at.FROST + i]
+        residual[0, road, member] = abs(balance) / max(sums[1, i], 1.0)
+        residual[1, road, member] = sums[2, i] - sums[3, i] - stored
+        lacking[road, member] = s[at.LACKING + i]
+
+
+@numba.njit(cache=True, parallel=True, error_model="numpy")
+def road_blocks(
+    table: np.ndarray,
+    grid: np.ndarray,
+    uncertain: np.ndarray,
+    weather: np.ndarray,
+    direct: np.ndarray,
+    lit: np.ndarray,
+    profile: np.ndarray,
+    start: np.ndarray,
+    deep: np.ndarray,
+    doses: np.ndarray,
+    held: np.ndarray,
+    lacking: np.ndarray,
+    gain: float,
+    steps: int,
+    first: int,
+    history: np.ndarray,
+    residual: np.ndarray,
+) -> None:
+    """Every road under every member, in blocks; see `road.simulate_roads` for what goes in.
+
+    `lit` is [n, hours], -1 where no horizon is known; `doses` [n, hours] in g/m²; `held` [n, hours]
+    with NaN where nothing is known; `lacking` [n, members] is read and written.
+    """
+    columns = table.shape[0] * weather.shape[0]
+    for block in numba.prange((columns + BLOCK - 1) // BLOCK):
+        _block(
+            block, table, grid, uncertain, weather, direct, lit, profile, start, deep, doses, held,
+            lacking, gain, steps, first, history, residual,
+        )  # fmt: skip

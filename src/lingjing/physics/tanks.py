@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from lingjing.physics.arrays import checked, rows
+from lingjing.physics.arrays import checked, rows, stacked
 from lingjing.physics.enclosure import following_air, memory_of
 from lingjing.physics.film import film
 from lingjing.physics.pipe_kernel import relaxed
@@ -89,17 +89,39 @@ class TankParameters:
     @classmethod
     def central(cls, members: int) -> TankParameters:
         """Best estimates, the same for every member."""
-        return cls(np.ones(members), np.ones(members), np.ones(members))
+        return cls(*(np.full(members, mode) for _, mode, _ in _RANGES.values()))
 
     @classmethod
     def sampled(cls, members: int, rng: np.random.Generator) -> TankParameters:
         """Latin-hypercube samples of the triangular ranges given with each attribute."""
-        share = latin_hypercube(members, 3, rng)
+        share = latin_hypercube(members, len(_RANGES), rng)
         return cls(
-            triangular(share[0], 0.7, 1.0, 1.4),
-            triangular(share[1], 0.5, 1.0, 2.0),
-            triangular(share[2], 0.5, 1.0, 1.5),
+            *(triangular(row, *span) for row, span in zip(share, _RANGES.values(), strict=True))
         )
+
+
+_RANGES = {
+    "film_factor": (0.7, 1.0, 1.4),
+    "enclosure_factor": (0.5, 1.0, 2.0),
+    "turnover_factor": (0.5, 1.0, 1.5),
+}
+_PARAMETER_LIMITS = {
+    "film_factor": (0.05, 20.0),
+    "enclosure_factor": (0.0, 50.0),
+    "turnover_factor": (0.0, 50.0),
+}
+_COLUMN_LIMITS = {
+    "volume_m3": (1e-3, 1e6),
+    "water_depth_m": (0.01, 50.0),
+    "wall_thickness_m": (1e-5, 2.0),
+    "wall_conductivity_W_mK": (1e-3, 1e3),
+    "insulation_thickness_m": (0.0, 2.0),
+    "insulation_conductivity_W_mK": (1e-3, 10.0),
+    "supply_temperature_C": (0.0, 60.0),
+    "wind_exposure": (0.0, 1.0),
+    "enclosure_lag_h": (0.0, 1e4),
+    "turnover_per_day": (0.0, 1e3),
+}
 
 
 @dataclass(frozen=True)
@@ -153,33 +175,8 @@ def simulate_tanks(
     air = checked("air_temperature_C", forcing.air_temperature_C, shape, lower=-80, upper=60)
     wind = checked("wind_speed_m_s", forcing.wind_speed_m_s, shape, lower=0, upper=120)
     use = checked("use_profile", forcing.use_profile, (hours,), lower=0, upper=1)
-    bounds = {
-        "volume_m3": (1e-3, 1e6),
-        "water_depth_m": (0.01, 50.0),
-        "wall_thickness_m": (0.0, 2.0),
-        "wall_conductivity_W_mK": (1e-3, 1e3),
-        "insulation_thickness_m": (0.0, 2.0),
-        "insulation_conductivity_W_mK": (1e-3, 10.0),
-        "supply_temperature_C": (0.0, 60.0),
-        "wind_exposure": (0.0, 1.0),
-        "enclosure_lag_h": (0.0, 1e4),
-        "turnover_per_day": (0.0, 1e3),
-    }
-    table = np.stack(
-        [
-            checked(name, getattr(columns, name), (n,), lower=lower, upper=upper)
-            for name, (lower, upper) in bounds.items()
-        ],
-        axis=1,
-    )
-    uncertain = np.stack(
-        [
-            checked("film_factor", parameters.film_factor, (members,), lower=0.05, upper=20),
-            checked("enclosure_factor", parameters.enclosure_factor, (members,), lower=0, upper=50),
-            checked("turnover_factor", parameters.turnover_factor, (members,), lower=0, upper=50),
-        ],
-        axis=1,
-    )
+    table = stacked(columns, _COLUMN_LIMITS, n)
+    uncertain = stacked(parameters, _PARAMETER_LIMITS, members)
     history = np.empty((4, n, members, hours - first_output), np.float32)
     freezing = np.full((n, members), np.nan, np.float32)
     tank_members(table, uncertain, air, wind, use, first_output, history, freezing)

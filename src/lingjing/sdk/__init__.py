@@ -4,6 +4,7 @@ from lingjing.decision.work import Reason, Text, Work
 from lingjing.forecast import ensemble, scores
 from lingjing.forecast.outcomes import LEVELS, Outcome
 from lingjing.forecast.outlook import FORCINGS, Outlook
+from lingjing.forecast.spread import budget_bytes, spread
 from lingjing.sdk.contract import (
     API_NUMBER,
     Action,
@@ -51,9 +52,11 @@ __all__ = [
     "TwinView",
     "Window",
     "Work",
+    "budget_bytes",
     "catalogue",
     "ensemble",
     "quantity",
     "scores",
+    "spread",
     "sub_district_names",
 ]

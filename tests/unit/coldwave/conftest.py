@@ -39,12 +39,12 @@ def _entity(
 
 def _roads() -> list[Entity]:
     rows: list[dict[str, object]] = [
-        {"road_class": "primary", "name": "示例路1"},
+        {"road_class": "primary", "name": "示例路1", "sky_view_factor": 0.7},
         {"road_class": "primary", "bridge": True, "name": "示例桥", "sky_view_factor": 0.7},
         {"road_class": "residential", "surface": "concrete"},
         {"road_class": "primary", "tunnel": True, "name": "示例隧道"},
         {"road_class": "steps", "length": 20.0},
-        {"road_class": "primary", "name": "示例路2"},
+        {"road_class": "primary", "name": "示例路2", "sky_view_factor": 0.7},
     ]
     made = []
     for number, row in enumerate(rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,7 +20,8 @@ from lingjing.twin.memory import MemoryTwin
 from lingjing.vocabulary import WeatherTable, Window, quantity
 
 EVENTS = {
-    "road_below_zero", "road_slippery", "freezing", "plugged", "burst", "cold_exposure",
+    "road_below_zero", "road_slippery", "road_icy", "freezing", "plugged", "cracked", "burst",
+    "cold_exposure",
 }  # fmt: skip
 
 MakeTwin = Callable[..., MemoryTwin]
@@ -102,9 +104,50 @@ def test_bare_pipes_plug_and_well_insulated_ones_hold(
     assert of_asset(foreseen, "plugged", "Valve", "valve-0") == 0.0  # buried
 
 
+def test_ice_alone_is_an_event_of_its_own_and_never_likelier_than_a_slippery_road_while_cold(
+    twin: MemoryTwin, make_outlook: MakeOutlook
+) -> None:
+    wet = foresee(twin, make_outlook(-7.0, rain_mm_h=0.5))
+    dry = foresee(twin, make_outlook(-7.0))
+    assert of_asset(wet, "road_icy", "RoadSegment", "road-0") > 0.5
+    assert of_asset(dry, "road_icy", "RoadSegment", "road-0") == 0.0
+    icy = the(wet, "road_icy", "RoadSegment")
+    ice = the(wet, "road_ice", "RoadSegment")
+    # in the median member ice stands above 0.1 mm exactly where the event is at least even odds
+    even = icy.hourly >= 0.5  # type: ignore[operator]
+    assert ((ice.fan[:, 2] > 0.1) == even).all()  # type: ignore[index]
+
+
+def test_a_burst_is_a_crack_that_shows_in_the_thaw(
+    twin: MemoryTwin, make_weather: Callable[..., WeatherTable]
+) -> None:
+    table = make_weather(-9.0, members=5)
+    thaw = np.where(np.arange(150) < 110, 0.0, 16.0)
+    columns = {
+        **table.columns,
+        "air_temperature": (table.columns["air_temperature"] + thaw).astype(np.float32),
+    }
+    warming = replace(table, columns=columns)
+    window = Window(datetime(2023, 12, 20, 9, tzinfo=UTC), 80)
+    outlook = prepare_outlook(
+        warming, window, members=None, seed=1, longitude_deg=121.5, latitude_deg=31.3
+    )
+    foreseen = foresee(twin, outlook)
+    plugged, cracked, burst = (
+        the(foreseen, name, "MeterBox") for name in ("plugged", "cracked", "burst")
+    )
+    bare = plugged.situation[0]
+    assert plugged.probability[bare] >= cracked.probability[bare] >= burst.probability[bare] > 0.5
+    onset = [item.onset_hours[bare, 2] for item in (plugged, cracked, burst)]
+    assert onset == sorted(onset)
+    # the frost ends 109 h into the record, 52 h into the window; nothing shows before
+    assert onset[1] < 52.0 < onset[2]
+    assert burst.hourly[bare, 51] == 0.0
+
+
 def test_a_mild_night_freezes_nothing(twin: MemoryTwin, make_outlook: MakeOutlook) -> None:
     foreseen = foresee(twin, make_outlook(4.0))
-    for name in ("plugged", "burst", "freezing", "cold_exposure"):
+    for name in ("plugged", "cracked", "burst", "freezing", "cold_exposure"):
         for outcome in foreseen.of(name):
             assert outcome.probability is not None
             assert outcome.probability.max() == 0.0, (name, outcome.kind)
@@ -148,9 +191,9 @@ def test_the_bridge_is_the_first_road_below_zero(
     outcome = the(foreseen, "road_below_zero", "RoadSegment")
     assert outcome.onset_hours is not None
     onset = dict(zip(outcome.assets, outcome.of_assets(outcome.onset_hours)[:, 2], strict=True))
-    bridge = onset["urn:ngsi-ld:RoadSegment:test:road-1"]
-    assert bridge == min(onset.values())
-    assert bridge < onset["urn:ngsi-ld:RoadSegment:test:road-2"]
+    # of the roads under as much sky; stairs and lanes in the open see all of it
+    bridge, *alike = (onset[f"urn:ngsi-ld:RoadSegment:test:road-{n}"] for n in (1, 0, 5))
+    assert bridge <= min(alike)
 
 
 def test_tunnels_are_left_out_and_said_so(twin: MemoryTwin, make_outlook: MakeOutlook) -> None:

@@ -14,6 +14,7 @@ from lingjing.physics.freezing import (
     neumann_front_m,
     neumann_lambda,
 )
+from lingjing.vocabulary import LingjingError
 
 INCH = 0.0254
 NEUMANN = [  # surface, water, lambda, mm at 1, 6, 24 h
@@ -51,6 +52,38 @@ def test_enthalpy_front_approaches_neumann_at_first_order(
     front = 1000.0 * enthalpy_freezing_front(6.0, -7.2, spacing_m=spacing_mm / 1000.0)
     assert front == pytest.approx(published_mm, abs=1.0)
     assert abs(front - 45.16) < 0.5 * spacing_mm
+
+
+@pytest.mark.parametrize("row", NEUMANN)
+def test_the_tracked_front_meets_the_neumann_table_at_quarter_centimetre_cells(
+    row: tuple[float, ...],
+) -> None:
+    surface, water, _, *fronts = row
+    # six hours take some thousand steps; one pair of rows is enough of them
+    times = (1.0, 6.0) if surface == -7.2 else (1.0,)
+    for hours, published in zip(times, fronts, strict=False):
+        front = 1000.0 * enthalpy_freezing_front(hours, surface, water, scheme="tracked")
+        assert front == pytest.approx(published, rel=0.005), hours
+
+
+def test_the_plain_front_is_within_two_and_a_half_per_cent_after_six_hours() -> None:
+    assert 1000.0 * enthalpy_freezing_front(6.0, -7.2) == pytest.approx(44.17, abs=0.1)
+    assert abs(1000.0 * enthalpy_freezing_front(6.0, -7.2) - 45.16) <= 0.025 * 45.16
+
+
+def test_a_scheme_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(LingjingError) as caught:
+        enthalpy_freezing_front(1.0, -5.0, scheme="magic")  # type: ignore[arg-type]
+    assert caught.value.code == "physics.unknown-method"
+    assert "plain, tracked" in caught.value.remedy("en")
+
+
+def test_the_order_of_convergence_is_one_with_an_error_of_about_two_fifths_of_a_cell() -> None:
+    cells = np.array([0.01, 0.005, 0.0025])
+    errors = np.array([0.04516 - enthalpy_freezing_front(6.0, -7.2, spacing_m=dz) for dz in cells])
+    order = np.log2(errors[:-1] / errors[1:])
+    assert order == pytest.approx(1.0, abs=0.25)
+    assert errors / cells == pytest.approx(0.4, abs=0.06)
 
 
 def test_finer_cells_bring_the_enthalpy_front_nearer() -> None:

@@ -7,9 +7,25 @@ from types import ModuleType
 
 import pytest
 
-from lingjing.physics import brine, film, freezing, humidity, materials, radiation, road
+from lingjing.physics import (
+    brine,
+    coupling,
+    film,
+    freezing,
+    humidity,
+    materials,
+    pipe_coupling,
+    pipe_sizes,
+    radiation,
+    road,
+    road_condition,
+    shading,
+)
 
-WITH_EXAMPLES = [brine, film, freezing, humidity, materials, radiation, road]
+WITH_EXAMPLES = [
+    brine, coupling, film, freezing, humidity, materials, pipe_coupling, pipe_sizes, radiation,
+    road, road_condition, shading,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)

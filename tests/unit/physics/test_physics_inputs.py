@@ -55,6 +55,32 @@ def test_a_gap_in_a_pipe_or_tank_forcing_is_named(name: str) -> None:
     assert _code(simulate_tanks, TANK, tanks, TankParameters.central(2)) == expected
 
 
+def test_a_member_that_diverges_is_refused_with_its_index_before_anything_is_computed() -> None:
+    values = GOOD.copy()
+    values[1, 3] = np.inf
+    with pytest.raises(LingjingError) as caught:
+        simulate_pipes(
+            PIPE, replace(PIPE_FORCING, air_temperature_C=values), PipeParameters.central(2)
+        )
+    assert "[1, 3]" in caught.value.what("en")
+    assert "[1, 3]" in caught.value.what("zh-CN")
+    values[1, 3] = 75.0
+    with pytest.raises(LingjingError) as caught:
+        simulate_pipes(
+            PIPE, replace(PIPE_FORCING, air_temperature_C=values), PipeParameters.central(2)
+        )
+    assert caught.value.code == "physics.out-of-range"
+    assert "air_temperature_C[1, 3]" in caught.value.what("en")
+    assert "75.0" in caught.value.what("en")
+
+
+def test_a_tank_without_a_wall_is_refused() -> None:
+    found = _code(
+        simulate_tanks, replace(TANK, wall_thickness_m=0.0), TANK_FORCING, TankParameters.central(2)
+    )
+    assert found == ("physics.out-of-range", "wall_thickness_m")
+
+
 def test_members_of_unequal_length_are_refused() -> None:
     forcing = replace(ROAD_FORCING, dew_point_C=np.zeros((3, 5)))
     assert _code(simulate_roads, ROAD, forcing, RoadParameters.central(2)) == (
@@ -89,6 +115,11 @@ def test_impossible_air_is_refused(value: float) -> None:
         ("insulation_thickness_m", -0.01),
         ("wind_exposure", 1.2),
         ("renewal_factor", -0.1),
+        ("insulation_soundness", 1.1),
+        ("sun_exposure", -0.1),
+        ("drip_L_h", -1.0),
+        ("exposed_length_m", 0.0),
+        ("confined_ratio", 0.5),
     ],
 )
 def test_impossible_pipes_are_refused(name: str, value: float) -> None:

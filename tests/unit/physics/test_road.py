@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 
-from lingjing.physics.materials import ROAD_BUILDS, ROAD_MATERIAL_OF_SURFACE
+from lingjing.physics.brine import road_freezing_point_C
+from lingjing.physics.materials import (
+    RoadBuild,
+    RoadLayer,
+)
 from lingjing.physics.road import (
     RoadColumns,
     RoadForcing,
     RoadHistory,
     RoadMaterial,
     RoadParameters,
-    column_grid,
-    rain_share,
+    RoadReadings,
+    RoadShade,
     simulate_roads,
 )
-from lingjing.physics.road_kernel import exchange
-from lingjing.vocabulary import words
+from lingjing.physics.road_surface import exchange
+from lingjing.vocabulary import LingjingError
 
 ROAD = RoadColumns(np.array([False]), np.array([0]), 1.0, 0.0, 0.0)
 HOURS = 97
@@ -71,8 +76,8 @@ MANY = RoadColumns(
 def test_energy_and_water_close_in_any_weather(step_s: float) -> None:
     parameters = RoadParameters.sampled(4, np.random.default_rng(2))
     history = simulate_roads(MANY, _stormy(), parameters, step_s=step_s)
-    assert history.energy_residual.max() < 1e-9
-    assert np.abs(history.water_residual_mm).max() < 1e-9
+    assert history.energy_residual.max() < 1e-6
+    assert np.abs(history.water_residual_mm).max() < 2e-3  # of some 300 mm, in float32
     assert history.snow_mm.max() > 0.5
     assert history.ice_mm.max() > 0.1
 
@@ -109,7 +114,9 @@ def test_conduction_meets_the_exact_wave_in_uniform_ground() -> None:
         deep_temperature_C=np.zeros(1),
     )
     gravel = replace(ROAD, surface_material=np.array([RoadMaterial.GRAVEL]))
-    parameters = replace(RoadParameters.central(1), film_factor=np.full(1, 0.5))
+    parameters = replace(
+        RoadParameters.central(1), film_factor=np.full(1, 0.5), moisture_factor=np.zeros(1)
+    )
     found = simulate_roads(gravel, forcing, parameters).surface_temperature_C[0, 0, -25:-1]
     # exact: uniform half-space under a film h: T = A / (1 + b sqrt(i)), b = sqrt(k C w) / h
     pulse = 2 * np.pi / 86400
@@ -275,39 +282,6 @@ def test_stores_stay_under_the_maxima_of_roadsurf() -> None:
     assert pouring.water_mm.max() <= 2.0
 
 
-def test_rain_turns_to_snow_near_one_degree() -> None:
-    shares = rain_share(np.array([-3.0, 0.0, 1.5, 4.0]), 90.0)
-    assert (np.diff(shares) > 0).all()
-    assert shares[0] < 0.01
-    assert shares[-1] > 0.99
-
-
-def test_wind_and_a_warm_surface_raise_the_exchange_and_stability_damps_it() -> None:
-    neutral = exchange(3.0, 0.0, 0.0)
-    assert 20.0 < neutral < 30.0
-    assert exchange(3.0, 0.0, 5.0) > neutral > exchange(3.0, 0.0, -5.0) > 0
-    assert exchange(6.0, 0.0, 0.0) == pytest.approx(2 * neutral)
-    # the log law between 10 m over 0.4 m and 2 m over 1 mm
-    law = 1.2986e3 * 0.16 * 3.0 / (np.log(26.0) * np.log(2001.0))
-    assert neutral == pytest.approx(law, rel=0.01)
-    assert exchange(0.4, 0.0, 10.0) > 3.0
-    assert 0.0 < exchange(0.4, 0.0, -10.0) < 2.0
-
-
-def test_grids_hold_the_whole_column_once() -> None:
-    for build in ROAD_BUILDS.values():
-        ground = column_grid(build.ground, None)
-        assert 1.9e6 * ground[2, -1] < ground[1].sum() < 2.2e6 * ground[2, -1]
-        deck = column_grid(build.deck, 0.3)
-        assert deck[1].sum() == pytest.approx(2.1e6 * 0.3)
-        assert 1.0 / deck[0, :-1] @ np.ones(13) > 0.3 / 2.3
-        assert deck[0, -1] == 0
-
-
-def test_every_surface_of_the_vocabulary_has_a_material() -> None:
-    assert set(ROAD_MATERIAL_OF_SURFACE) == set(words()["surface"].choices)
-
-
 def test_threads_do_not_change_a_byte_of_the_roads() -> None:
     parameters = RoadParameters.sampled(4, np.random.default_rng(2))
     before = numba.get_num_threads()
@@ -323,3 +297,178 @@ def test_threads_do_not_change_a_byte_of_the_roads() -> None:
         assert bytes_of() == one
     finally:
         numba.set_num_threads(before)
+
+
+def _bytes(history: RoadHistory, roads: slice | list[int]) -> list[bytes]:
+    return [np.ascontiguousarray(part[roads]).tobytes() for part in vars(history).values()]
+
+
+def test_a_road_is_computed_alike_whatever_lies_beside_it() -> None:
+    """Neighbours in the block, salt on them included, change no bit."""
+    parameters = RoadParameters.sampled(4, np.random.default_rng(2))
+    salt = np.zeros((40, HOURS))
+    salt[1::2, 10] = 20.0
+    many = RoadColumns(*(np.tile(part, 8) for part in list(vars(MANY).values())[:5]))
+    whole = simulate_roads(many, _stormy(), parameters, salt_g_m2=salt, step_s=300.0)
+    for road in (0, 7, 38):
+        single = RoadColumns(*(part[[road]] for part in list(vars(many).values())[:5]))
+        alone = simulate_roads(single, _stormy(), parameters, salt_g_m2=salt[[road]], step_s=300.0)
+        assert _bytes(alone, [0]) == _bytes(whole, [road])
+
+
+def _wet_and_cold(hours: int = 49) -> RoadForcing:
+    """Rain, then a night well below the freezing point."""
+    clock = np.arange(hours)
+    air = np.where(clock < 12, 2.0, -5.0)[None]
+    return _forcing(
+        hours,
+        air_temperature_C=air,
+        dew_point_C=air - 0.5,
+        shortwave_down_W_m2=np.zeros((1, hours)),
+        longwave_down_W_m2=5.67e-8 * (air + 273.15) ** 4 - 20.0,
+        precipitation_mm_h=np.where(clock < 10, 1.0, 0.0)[None],
+    )
+
+
+def test_salt_keeps_brine_liquid_down_to_its_freezing_point_and_no_further() -> None:
+    doses = np.zeros((3, 49))
+    doses[:, 12] = [0.0, 15.0, 80.0]
+    trio = RoadColumns(np.zeros(3), np.zeros(3), 1.0, 0.0, 0.0)
+    history = simulate_roads(trio, _wet_and_cold(), RoadParameters.central(1), salt_g_m2=doses)
+    ice, water = history.ice_mm[:, 0, -1], history.water_mm[:, 0, -1]
+    assert ice[0] > ice[1] > 0.05
+    assert ice[2] < 1e-3
+    assert water[0] == 0
+    # what is left of the brine freezes just at the temperature of the road
+    point = road_freezing_point_C(history.salt_g_m2[1, 0, -1], water[1])
+    assert point == pytest.approx(history.surface_temperature_C[1, 0, -1], abs=0.1)
+    assert history.energy_residual.max() < 1e-6
+    assert np.abs(history.water_residual_mm).max() < 1e-3
+
+
+def test_salt_leaves_with_the_water_that_drains_and_stays_on_a_dry_road() -> None:
+    doses = np.zeros((1, 49))
+    doses[0, 2] = 20.0
+    rain = simulate_roads(ROAD, _weather_of(5.0, 3.0), RoadParameters.central(1), salt_g_m2=doses)
+    dry = simulate_roads(ROAD, _weather_of(-5.0, 0.0), RoadParameters.central(1), salt_g_m2=doses)
+    assert rain.salt_g_m2[0, 0, 1] == 0
+    assert 0 < rain.salt_g_m2[0, 0, -1] < 2.0
+    assert dry.salt_g_m2[0, 0, -1] == pytest.approx(20.0)
+
+
+def test_frozen_moisture_of_the_ground_holds_back_frost_and_thaw() -> None:
+    hours = 24 * 20 + 1
+    air = np.where(np.arange(hours) < 240, -8.0, 6.0)[None]
+    forcing = _forcing(
+        hours,
+        air_temperature_C=air,
+        dew_point_C=air - 3.0,
+        shortwave_down_W_m2=np.zeros((1, hours)),
+        longwave_down_W_m2=5.67e-8 * (air + 273.15) ** 4,
+        deep_temperature_C=np.full(1, 3.0),
+    )
+    moist = replace(RoadParameters.central(1), initial_ground_offset_K=np.full(1, 8.0))
+    dry = replace(moist, moisture_factor=np.zeros(1))
+    one, other = (simulate_roads(ROAD, forcing, given, step_s=300.0) for given in (moist, dry))
+    difference = one.surface_temperature_C[0, 0] - other.surface_temperature_C[0, 0]
+    assert difference[120:239].max() > 0.05  # its heat comes up while it freezes
+    assert difference[300:].min() < -0.02  # and is taken back while it thaws
+    assert one.energy_residual.max() < 1e-6
+
+
+def test_freezing_ground_meets_the_front_of_neumann() -> None:
+    """A saturated uniform ground under a surface held below zero freezes as the closed form says:
+    lambda solves the transcendental equation for equal properties, no heat in the warm side."""
+    hours = 24 * 6 + 1
+    water, k, c = 0.3, 1.0, 2.0e6
+    ground = (RoadLayer(9.0, k, c, water),)
+    build = RoadBuild(0.1, ground, ground)
+    column = RoadColumns(np.zeros(1), np.zeros(1), 1.0, 0.0, 0.0, builds=(build,))
+    held = np.full((1, hours), -6.0)
+    forcing = _forcing(
+        hours,
+        air_temperature_C=np.full((1, hours), 0.01),
+        dew_point_C=np.full((1, hours), -30.0),
+        shortwave_down_W_m2=np.zeros((1, hours)),
+        deep_temperature_C=np.full(1, 0.01),
+    )
+    history = simulate_roads(
+        column, forcing, RoadParameters.central(1), readings=RoadReadings(held, gain=0.0)
+    )
+    # heat drawn through the surface at the end: k (0 - Ts) / (sqrt(pi a t) erf(lambda))
+    surface = float(history.surface_temperature_C[0, 0, -1])
+    stefan = c * -surface / (water * 1000 * 3.336e5)
+    grid = np.linspace(1e-3, 1.5, 200_000)
+    error = np.vectorize(math.erf)(grid)
+    rate = grid[np.argmin(np.abs(np.sqrt(np.pi) * grid * np.exp(grid**2) * error - stefan))]
+    seconds = (hours - 1) * 3600.0
+    expected = k * -surface / (math.sqrt(math.pi * k / c * seconds) * math.erf(float(rate)))
+    lost = 0.95 * 5.67e-8 * (273.15 + surface) ** 4 - 0.95 * 250.0
+    film = exchange(2.0, 0.01, surface)
+    held_back = 500.0 * (-6.0 - surface)  # what the reading draws out
+    drawn = -held_back + lost - film * (0.01 - surface)
+    assert drawn == pytest.approx(expected, rel=0.08)
+
+
+def test_shade_takes_the_direct_sun_and_leaves_the_sky() -> None:
+    trio = RoadColumns(np.zeros(3), np.zeros(3), np.array([1.0, 1.0, 0.5]), 0.0, 0.0)
+    lit = np.array([1.0, 0.0, 0.0])[:, None]
+    shade = RoadShade(lit, direct_share=0.7, wall_albedo=0.0)
+    history = simulate_roads(trio, _forcing(), RoadParameters.central(1), shade=shade)
+    open_road = simulate_roads(ROAD, _forcing(), RoadParameters.central(1))
+    noon = 24 * 3 + 13
+    sunny, shaded, street = history.surface_temperature_C[:, 0, noon]
+    assert sunny == open_road.surface_temperature_C[0, 0, noon]
+    assert sunny > shaded + 3.0
+    assert shaded > street
+
+
+def test_readings_settle_the_ground_and_teach_the_lacking_flux_which_fades() -> None:
+    """A sky 40 W/m² colder than forecast: the readings must find it and carry it on a while."""
+    truth = replace(_forcing(), longwave_down_W_m2=np.full((1, HOURS), 210.0))
+    real = simulate_roads(ROAD, truth, RoadParameters.central(1)).surface_temperature_C[0]
+    known = real.astype(np.float64).copy()
+    known[:, 79:] = np.nan  # the sensor falls silent at 6 in the morning
+    central = RoadParameters.central(1)
+    free, state, both = (
+        simulate_roads(ROAD, _forcing(), central, readings=given)
+        for given in (None, RoadReadings(known, gain=0.0), RoadReadings(known, gain=1.0))
+    )
+    error = [
+        np.abs(item.surface_temperature_C[0, 0] - real[0])[79:85] for item in (free, state, both)
+    ]
+    assert error[0].mean() > 1.2 * error[1].mean() > 2.0 * error[2].mean()
+    held = both.surface_temperature_C[0, 0, 30:79] - real[0, 30:79]
+    assert np.abs(held).max() < 0.15
+    # 18 hours after the last reading e^(-18/4) of it is left
+    silent = simulate_roads(
+        ROAD, _forcing(79), central, readings=RoadReadings(known[:, :79], gain=1.0)
+    )
+    assert silent.lacking_W_m2[0, 0] == pytest.approx(-0.95 * 40.0, rel=0.2)
+    assert abs(both.lacking_W_m2[0, 0]) < 0.02 * abs(silent.lacking_W_m2[0, 0])
+
+
+def test_a_lacking_flux_learnt_elsewhere_cools_a_road_without_a_sensor() -> None:
+    silent = np.full((1, HOURS), np.nan)
+    central = RoadParameters.central(1)
+    free = simulate_roads(ROAD, _forcing(), central).surface_temperature_C[0, 0]
+    told = simulate_roads(
+        ROAD, _forcing(), central, readings=RoadReadings(silent, 1.0, lacking_W_m2=-40.0)
+    ).surface_temperature_C[0, 0]
+    assert told[3] < free[3] - 0.3
+    assert abs(told[-1] - free[-1]) < 0.05
+
+
+def test_impossible_shade_salt_and_readings_are_named() -> None:
+    central = RoadParameters.central(1)
+    for given, field in (
+        ({"shade": RoadShade(1.5, 0.5)}, "lit"),
+        ({"shade": RoadShade(1.0, -0.5)}, "direct_share"),
+        ({"salt_g_m2": -1.0}, "salt_g_m2"),
+        ({"readings": RoadReadings(np.full((1, HOURS), 200.0))}, "readings"),
+        ({"readings": RoadReadings(np.full((1, HOURS), 0.0), gain=2.0)}, "gain"),
+    ):
+        with pytest.raises(LingjingError) as caught:
+            simulate_roads(ROAD, _forcing(), central, **given)  # type: ignore[arg-type]
+        assert caught.value.place is not None
+        assert caught.value.place.field == field

@@ -106,14 +106,14 @@ def test_an_unknown_pack_names_those_available() -> None:
         ("salt_t = 4.2", "salt_t = -4.2", "packs.bad-value", "depots.salt_t"),
         ("share = 0.12\n", "share = 0.13\n", "packs.shares", "stock.age_classes.share"),
         (
-            "before = [0.55, 0.30, 0.15, 0.0]",
-            "before = [0.55, 0.30, 0.15, 0.1]",
+            "before = [0.0387, 0.6409, 0.3204, 0.0]",
+            "before = [0.0387, 0.6409, 0.3204, 0.1]",
             "packs.shares",
             "stock.insulation.exposed.before",
         ),
         (
-            "before = [0.55, 0.30, 0.15, 0.0]",
-            "before = [0.55, 0.30, 0.15]",
+            "before = [0.0387, 0.6409, 0.3204, 0.0]",
+            "before = [0.0387, 0.6409, 0.3204]",
             "packs.inconsistent",
             "stock.insulation.exposed.before",
         ),

@@ -10,12 +10,15 @@ from lingjing import __version__
 from lingjing.interfaces.cli import (
     access,
     branches,
+    calc,
     districts,
+    hindcast,
     runs,
     scenarios,
     sensors,
     service,
     store,
+    verify,
     weather,
 )
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
@@ -38,6 +41,9 @@ for part in (
     sensors.sensors,
     runs.run,
     runs.replay,
+    calc.calc,
+    hindcast.hindcast,
+    verify.verify,
     service.serve,
     service.demo,
     access.access,

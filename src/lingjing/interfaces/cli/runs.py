@@ -38,6 +38,7 @@ STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
 @seed_option
 @click.option("--out", type=click.Path(path_type=Path), help=say("option.out"))
 @click.option("--time-limit", type=click.FloatRange(1), help=say("option.time-limit"))
+@click.option("--cluster", metavar="ADDRESS", help=say("option.cluster"))
 @zone_option
 @data_option
 @json_option
@@ -51,6 +52,7 @@ def run(
     seed: int,
     out: Path | None,
     time_limit: float | None,
+    cluster: str | None,
     zone: ZoneInfo | None,
     data: Path,
     as_json: bool,
@@ -67,6 +69,7 @@ def run(
         seed=seed,
         out=out,
         time_limit_s=time_limit,
+        cluster=cluster,
         weather_options={} if zone is None else {"zone": zone.key},
     )
     result = run_scenario(request, progress=TerminalProgress())

@@ -29,7 +29,15 @@ FILES = {
 }
 """Files of a run that may be downloaded, and nothing else."""
 
-EVENT_ORDER = ("plugged", "road_slippery", "burst", "freezing", "road_below_zero")
+EVENT_ORDER = (
+    "plugged",
+    "road_slippery",
+    "cracked",
+    "burst",
+    "freezing",
+    "road_below_zero",
+    "road_icy",
+)
 """Events by weight: where one has to stand for an asset, the first it has."""
 
 LEVELS = ("p10", "p25", "p50", "p75", "p90")

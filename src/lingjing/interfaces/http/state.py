@@ -15,7 +15,15 @@ from lingjing.interfaces.http.runs import as_bytes
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError, quantities
 
-PREFERRED = ("road_slippery", "plugged", "freezing", "road_below_zero", "burst")
+PREFERRED = (
+    "road_slippery",
+    "plugged",
+    "freezing",
+    "road_below_zero",
+    "road_icy",
+    "cracked",
+    "burst",
+)
 """Order in which a quantity is chosen where the request names none."""
 
 STATE_KINDS = {

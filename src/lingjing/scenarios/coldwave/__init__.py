@@ -62,7 +62,13 @@ class Coldwave(Scenario):
             budget = self._budget_bytes
             if kind == "RoadSegment":
                 made = foresee_roads(
-                    view, settings, outlook, rng=rng, report=report, budget_bytes=budget
+                    view,
+                    twin.view("Building"),
+                    settings,
+                    outlook,
+                    rng=rng,
+                    report=report,
+                    budget_bytes=budget,
                 )
             elif kind == "WaterTank":
                 made = foresee_tanks(view, outlook, rng=rng, report=report, budget_bytes=budget)
@@ -110,14 +116,14 @@ def _remarks(twin: Twin, outcomes: Sequence[Outcome], known: dict[str, float]) -
             precipitation=number(known["precipitation_p50_mm"], 1),
         )
     ]
-    bursts = [item for item in outcomes if item.quantity == "burst"]
-    if bursts:
+    cracks = [item for item in outcomes if item.quantity == "cracked"]
+    if cracks:
         expected = sum(
             float(item.of_assets(item.probability).sum(dtype=np.float64))
-            for item in bursts
+            for item in cracks
             if item.probability is not None
         )
-        assets = sum(item.assets.size for item in bursts)
+        assets = sum(item.assets.size for item in cracks)
         remarks.append(both("remark.burst", expected=number(expected, 0), assets=assets))
     if any(item.quantity == "road_slippery" for item in outcomes):
         remarks.append(both("remark.road_slippery"))

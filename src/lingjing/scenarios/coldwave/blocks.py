@@ -1,21 +1,26 @@
-"""Collect outcomes block by block, so that memory follows the block and not the district."""
+"""Compute outcomes block by block, so that memory follows the block and not the district."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingjing.scenarios.coldwave.situations import Situations
-from lingjing.sdk import Outcome, Outlook, catalogue, ensemble
+from lingjing.sdk import Outcome, Outlook, budget_bytes, catalogue, ensemble, spread
 from lingjing.vocabulary import LOCAL_ZONE, instant_of
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Extreme = Literal["lowest", "highest"]
 Report = Callable[[float], None]
+Columns: TypeAlias = dict[str, NDArray[np.float64]]
+"""Parameter → values of the situations of one block."""
+Parts: TypeAlias = dict[str, dict[str, Floats]]
+"""Quantity → the arrays of its outcome, for the situations of one block."""
+Shared = TypeVar("Shared")
 
 BUDGET_BYTES = 192 * 2**20
 """Memory for the histories of one block; the results do not depend on it."""
@@ -28,41 +33,58 @@ def local_hours(times: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return np.array([instant_of(time).astimezone(LOCAL_ZONE).hour for time in times])
 
 
-def blocks_of(
-    situations: Situations, outlook: Outlook, arrays: int, budget_bytes: int, report: Report
-) -> Iterator[dict[str, NDArray[np.float64]]]:
-    """The situations in blocks whose histories fit the memory; reports each when it is done.
+def at_instants(means: Floats) -> Floats:
+    """Radiation at each instant [members, times], from means over the hours that end there."""
+    later = np.concatenate([means[:, 1:], means[:, -1:]], axis=1)
+    middle: Floats = (means + later) / np.float32(2.0)
+    return middle
+
+
+def over_blocks(
+    function: Callable[[Shared, Columns], Parts],
+    shared: Shared,
+    situations: Situations,
+    outlook: Outlook,
+    arrays: int,
+    local_bytes: int,
+    report: Report,
+) -> list[Parts]:
+    """Compute the situations in blocks whose histories fit the memory, here or on a cluster.
 
     Args:
+        function: Takes what is shared and the parameters of one block; at the top of its module.
+        shared: Forcing, uncertain parameters and the like, the same for every block.
         situations: To be computed.
         outlook: Gives members and hours of a history.
         arrays: How many arrays [situations, members, hours] are alive at once.
-        budget_bytes: Memory for them.
+        local_bytes: Memory for them where this process computes.
         report: Takes the finished share.
+
+    Returns:
+        The reduced blocks, in order.
     """
-    rows = ensemble.rows_per_block(outlook.members, outlook.window.hours + 1, arrays, budget_bytes)
-    for start in range(0, len(situations), rows):
-        stop = min(start + rows, len(situations))
-        yield situations.block(start, stop)
-        report(stop / len(situations))
+    hours = outlook.window.hours + 1
+    total = 4 * arrays * outlook.members * hours * len(situations)
+    budget = budget_bytes(local_bytes, total)
+    rows = ensemble.rows_per_block(outlook.members, hours, arrays, budget)
+    starts = range(0, len(situations), rows)
+    blocks = [situations.block(start, min(start + rows, len(situations))) for start in starts]
+    return spread(function, shared, blocks, lambda done: report(done / len(blocks)))
 
 
-class Collector:
-    """Gathers the outcomes of one kind over blocks of situations."""
+class Reducer:
+    """Reduces the histories of one block to what outcomes keep."""
 
-    def __init__(
-        self, kind: str, assets: NDArray[np.object_], situation: NDArray[np.int32]
-    ) -> None:
-        self._kind = kind
-        self._assets = assets
-        self._situation = situation
-        self._parts: dict[str, list[dict[str, Floats]]] = {}
+    def __init__(self) -> None:
+        self.parts: Parts = {}
 
     def state(self, quantity: str, values: Floats, extreme: Extreme) -> None:
         """Add a state [block, members, hours] by its extreme within the window and its fan."""
         peak = values.min(axis=2) if extreme == "lowest" else values.max(axis=2)
-        part = {"levels": ensemble.percentiles(peak), "fan": ensemble.percentiles(values)}
-        self._parts.setdefault(quantity, []).append(part)
+        self.parts[quantity] = {
+            "levels": ensemble.percentiles(peak),
+            "fan": ensemble.percentiles(values),
+        }
 
     def event(self, quantity: str, holds: Flags) -> None:
         """Add an event by the hours at which it holds [block, members, hours]."""
@@ -73,22 +95,33 @@ class Collector:
         self._event(quantity, onset_hours, ensemble.since(onset_hours, hours))
 
     def _event(self, quantity: str, onset_hours: Floats, hourly: Floats) -> None:
-        part = {
+        self.parts[quantity] = {
             "probability": ensemble.probability(np.isfinite(onset_hours)),
             "onset_hours": ensemble.onset_percentiles(onset_hours),
             "hourly": hourly,
         }
-        self._parts.setdefault(quantity, []).append(part)
 
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """One outcome a quantity, in the order they were first added."""
-        return tuple(
-            Outcome(
-                quantity,
-                self._kind,
-                self._assets,
-                self._situation,
-                **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
-            )
-            for quantity, parts in self._parts.items()
+
+def outcomes_of(
+    kind: str,
+    assets: NDArray[np.object_],
+    situation: NDArray[np.int32],
+    blocks: Sequence[Parts],
+) -> tuple[Outcome, ...]:
+    """One outcome a quantity, in the order they were added, from the blocks in their order.
+
+    The blocks are emptied on the way, so that their arrays are not held twice.
+    """
+    return tuple(
+        Outcome(
+            quantity,
+            kind,
+            assets,
+            situation,
+            **{
+                name: np.concatenate([block[quantity].pop(name) for block in blocks])
+                for name in list(arrays)
+            },
         )
+        for quantity, arrays in blocks[0].items()
+    )

@@ -18,18 +18,33 @@ from lingjing.physics.road import (
 )
 from lingjing.scenarios.coldwave.blocks import (
     BUDGET_BYTES,
-    Collector,
+    Columns,
     Floats,
+    Parts,
+    Reducer,
     Report,
-    blocks_of,
+    at_instants,
     local_hours,
+    outcomes_of,
+    over_blocks,
 )
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings, Numbers
+from lingjing.scenarios.coldwave.shade import (
+    HORIZON_STEP_DEG,
+    SIDES,
+    Sun,
+    Surroundings,
+    look_around,
+    shade_of,
+    sun_of,
+)
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
 from lingjing.sdk import Outcome, Outlook, TwinView
 
 SLIPPERY_MM: Final = 0.1
 """Ice, snow and frost together, as water, from which a surface below 0 °C is called slippery."""
+
+ICY_MM: Final = 0.1  # ice alone, as water
 
 LEAST_DOSE_G_M2: Final = 8.0  # what a spreader lays at least (Scottish network, frost)
 MOST_DOSE_G_M2: Final = 40.0  # two passes of 20; beyond that the road is ploughed first
@@ -49,6 +64,7 @@ TRAFFIC_BY_HOUR: Final = np.concatenate(
 )
 
 STEPS: Final = {
+    **dict.fromkeys(SIDES, HORIZON_STEP_DEG),
     "bridge": 1.0,
     "surface": 1.0,
     "sky_view_factor": 0.05,
@@ -69,14 +85,25 @@ def by_class(view: TwinView, name: str, table: Numbers) -> NDArray[np.float64]:
     return np.where(np.isnan(known), assumed, known)
 
 
-def situations_of_roads(view: TwinView, settings: ColdwaveSettings) -> Situations:
-    """Distinct segments under the sky."""
+def situations_of_roads(
+    view: TwinView, settings: ColdwaveSettings, around: Surroundings | None = None
+) -> Situations:
+    """Distinct segments under the sky.
+
+    A sky view that the map gives goes before the one that the buildings leave; decks and ramps
+    stand above what would shade them.
+    """
     traffic = by_class(view, "traffic_volume", settings.traffic_per_day)
     raised = view.flag("bridge") | view.flag("ramp")
     surface = np.array([SURFACES.index(item) for item in view.text("surface", "asphalt")])
     sky = view.number("sky_view_factor")
-    sky = np.where(np.isnan(sky), np.where(raised, SKY_VIEW_OPEN, SKY_VIEW_STREET), sky)
+    street = np.full(len(view), SKY_VIEW_STREET) if around is None else around.view
+    sky = np.where(np.isnan(sky), np.where(raised, SKY_VIEW_OPEN, street), sky)
+    sides = np.zeros((len(view), len(SIDES)))
+    if around is not None:
+        sides = np.where(raised[:, None], 0.0, around.sides_deg)
     parameters = {
+        **{name: sides[:, side] for side, name in enumerate(SIDES)},
         "bridge": raised.astype(np.float64),
         "surface": surface.astype(np.float64),
         "sky_view_factor": sky,
@@ -88,6 +115,7 @@ def situations_of_roads(view: TwinView, settings: ColdwaveSettings) -> Situation
 
 def foresee_roads(
     view: TwinView,
+    buildings: TwinView,
     settings: ColdwaveSettings,
     outlook: Outlook,
     *,
@@ -99,6 +127,7 @@ def foresee_roads(
 
     Args:
         view: Road segments.
+        buildings: Cast their shadows where their footprints are known.
         settings: The district's, for what the map does not know.
         outlook: Complete forcings with their spin-up.
         rng: Draws the physics' uncertain parameters, one set a member.
@@ -108,18 +137,33 @@ def foresee_roads(
     kept = open_roads(view)
     if not bool(kept.any()):
         return ()
-    situations = situations_of_roads(view, settings)
+    around = look_around(view, buildings)
+    situations = situations_of_roads(view, settings, around)
     parameters = RoadParameters.sampled(outlook.members, rng)
     forcing = _forcing(outlook)
-    collector = Collector("RoadSegment", view.ids[kept], situations.index)
-    for block in blocks_of(situations, outlook, 8, budget_bytes, report):
-        columns = _columns(block)
-        history = simulate_roads(columns, forcing, parameters, first_output=outlook.spin_up_hours)
-        _collect(collector, history)
-    return collector.outcomes()
+    sun = None
+    if around is not None:
+        sun = sun_of(outlook, np.asarray(forcing.shortwave_down_W_m2, dtype=np.float32))
+    shared = (forcing, parameters, outlook.spin_up_hours, sun)
+    blocks = over_blocks(_block, shared, situations, outlook, 8, budget_bytes, report)
+    return outcomes_of("RoadSegment", view.ids[kept], situations.index, blocks)
 
 
-def _columns(block: dict[str, NDArray[np.float64]]) -> RoadColumns:
+def _block(shared: tuple[RoadForcing, RoadParameters, int, Sun | None], block: Columns) -> Parts:
+    """The outcomes of one block of situations."""
+    forcing, parameters, first_output, sun = shared
+    shade = None
+    if sun is not None:
+        shade = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
+    history = simulate_roads(
+        _columns(block), forcing, parameters, shade=shade, first_output=first_output
+    )
+    reducer = Reducer()
+    _collect(reducer, history)
+    return reducer.parts
+
+
+def _columns(block: Columns) -> RoadColumns:
     count = block["bridge"].size
     return RoadColumns(
         bridge=block["bridge"] > 0.5,
@@ -138,31 +182,25 @@ def _forcing(outlook: Outlook) -> RoadForcing:
         air_temperature_C=given["air_temperature"],
         dew_point_C=given["dew_point"],
         wind_speed_m_s=given["wind_speed"],
-        shortwave_down_W_m2=_at_instants(given["shortwave_down"]),
-        longwave_down_W_m2=_at_instants(given["longwave_down"]),
+        shortwave_down_W_m2=at_instants(given["shortwave_down"]),
+        longwave_down_W_m2=at_instants(given["longwave_down"]),
         precipitation_mm_h=given["precipitation"],
         traffic_profile=(TRAFFIC_BY_HOUR / TRAFFIC_BY_HOUR.sum())[local_hours(outlook.times)],
     )
 
 
-def _at_instants(means: Floats) -> Floats:
-    """Radiation at each instant [members, times], from means over the hours that end there."""
-    later = np.concatenate([means[:, 1:], means[:, -1:]], axis=1)
-    middle: Floats = (means + later) / np.float32(2.0)
-    return middle
-
-
-def _collect(collector: Collector, history: RoadHistory) -> None:
+def _collect(reducer: Reducer, history: RoadHistory) -> None:
     surface = history.surface_temperature_C
     solid = history.ice_mm + history.snow_mm + history.frost_mm
-    collector.state("road_surface_temperature", surface, "lowest")
-    collector.state("road_water", history.water_mm, "highest")
-    collector.state("road_ice", history.ice_mm, "highest")
-    collector.state("road_snow", history.snow_mm, "highest")
-    collector.state("road_frost", history.frost_mm, "highest")
-    collector.state("salt_dose", _dose(surface, history.water_mm + solid), "highest")
-    collector.event("road_below_zero", surface < 0.0)
-    collector.event("road_slippery", (solid > SLIPPERY_MM) & (surface < 0.0))
+    reducer.state("road_surface_temperature", surface, "lowest")
+    reducer.state("road_water", history.water_mm, "highest")
+    reducer.state("road_ice", history.ice_mm, "highest")
+    reducer.state("road_snow", history.snow_mm, "highest")
+    reducer.state("road_frost", history.frost_mm, "highest")
+    reducer.state("salt_dose", _dose(surface, history.water_mm + solid), "highest")
+    reducer.event("road_below_zero", surface < 0.0)
+    reducer.event("road_slippery", (solid > SLIPPERY_MM) & (surface < 0.0))
+    reducer.event("road_icy", history.ice_mm > ICY_MM)
 
 
 def _dose(surface_temperature_C: Floats, film_mm: Floats) -> Floats:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lingjing.physics.materials import PIPE_MATERIALS
 from lingjing.physics.tanks import TankColumns, TankForcing, TankParameters, simulate_tanks
 from lingjing.scenarios.coldwave.blocks import (
     BUDGET_BYTES,
-    Collector,
+    Columns,
+    Parts,
+    Reducer,
     Report,
-    blocks_of,
     local_hours,
+    outcomes_of,
+    over_blocks,
 )
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
 from lingjing.scenarios.coldwave.water import (
@@ -88,19 +90,25 @@ def foresee_tanks(
         wind_speed_m_s=outlook.forcings["wind_speed"],
         use_profile=(RENEWALS_BY_HOUR / RENEWALS_BY_HOUR.sum())[local_hours(outlook.times)],
     )
-    collector = Collector(view.kind, view.ids, situations.index)
-    for block in blocks_of(situations, outlook, 6, budget_bytes, report):
-        columns = _columns(block)
-        history = simulate_tanks(columns, forcing, parameters, first_output=outlook.spin_up_hours)
-        collector.state("water_temperature", history.water_temperature_C, "lowest")
-        collector.state("ice_fraction", history.ice_fraction, "highest")
-        collector.state("tank_ice", history.ice_thickness_mm, "highest")
-        hours = history.ice_fraction.shape[2]
-        collector.event_at("freezing", np.maximum(history.freezing_hour, 0.0), hours)
-    return collector.outcomes()
+    shared = (forcing, parameters, outlook.spin_up_hours)
+    blocks = over_blocks(_block, shared, situations, outlook, 6, budget_bytes, report)
+    return outcomes_of(view.kind, view.ids, situations.index, blocks)
 
 
-def _columns(block: dict[str, NDArray[np.float64]]) -> TankColumns:
+def _block(shared: tuple[TankForcing, TankParameters, int], block: Columns) -> Parts:
+    """The outcomes of one block of situations."""
+    forcing, parameters, first_output = shared
+    history = simulate_tanks(_columns(block), forcing, parameters, first_output=first_output)
+    reducer = Reducer()
+    reducer.state("water_temperature", history.water_temperature_C, "lowest")
+    reducer.state("ice_fraction", history.ice_fraction, "highest")
+    reducer.state("tank_ice", history.ice_thickness_mm, "highest")
+    hours = history.ice_fraction.shape[2]
+    reducer.event_at("freezing", np.maximum(history.freezing_hour, 0.0), hours)
+    return reducer.parts
+
+
+def _columns(block: Columns) -> TankColumns:
     names = [MATERIALS[int(item)] for item in block["material"]]
     wall_mm = [CONCRETE_WALL_MM if name == "concrete" else SHEET_WALL_MM for name in names]
     return TankColumns(

@@ -18,10 +18,14 @@ from lingjing.physics.pipes import (
 )
 from lingjing.scenarios.coldwave.blocks import (
     BUDGET_BYTES,
-    Collector,
+    Columns,
+    Parts,
+    Reducer,
     Report,
-    blocks_of,
+    at_instants,
     local_hours,
+    outcomes_of,
+    over_blocks,
 )
 from lingjing.scenarios.coldwave.situations import Situations, distinguish
 from lingjing.sdk import Outcome, Outlook, TwinView
@@ -49,17 +53,18 @@ ASSUMED: Final = {
 INSULATION_CONDUCTIVITY_W_MK: Final = 0.036
 SUPPLY_TEMPERATURE_C: Final = 5.0  # mains water of a Shanghai cold wave; start of the pipe table
 
-# Where it stands → share of the free wind, and lag of its air behind the outside air [h]; the
-# wind shares and lags are assumptions of ours, for inventories that give the place only.
+# Where it stands → share of the free wind, lag of its air behind the outside air [h], and share of
+# the global irradiance that falls on it; assumptions of ours, for inventories that give the place
+# only. Façades of unknown bearing see about half the sun, and yards lie in the houses' shade.
 LOCATIONS: Final = {
-    "outdoor": (1.0, 0.0),
-    "facade": (0.7, 0.0),
-    "roof": (1.0, 0.0),
-    "semi_open_corridor": (0.4, 1.0),
-    "stairwell": (0.1, 4.0),
-    "ground_box": (0.1, 3.0),
-    "unheated_room": (0.0, 10.0),
-    "buried": (0.0, 72.0),
+    "outdoor": (1.0, 0.0, 0.5),
+    "facade": (0.7, 0.0, 0.5),
+    "roof": (1.0, 0.0, 1.0),
+    "semi_open_corridor": (0.4, 1.0, 0.0),
+    "stairwell": (0.1, 4.0, 0.0),
+    "ground_box": (0.1, 3.0, 0.0),
+    "unheated_room": (0.0, 10.0, 0.0),
+    "buried": (0.0, 72.0, 0.0),
 }
 
 # Renewals of a riser's water per hour by local hour: next to none while the house sleeps (23 to 5;
@@ -82,6 +87,16 @@ RENEWAL_FACTOR: Final = {
     "Tap": 0.0,
 }
 
+# Volume between a plug and the closed taps behind it over the part of it in the cold: a yard tap
+# stands there whole, behind a meter lie some metres of pipe in a warm flat. Assumptions of ours.
+CONFINED_RATIO: Final = {
+    "WaterPipe": 1.5,
+    "Riser": 2.0,
+    "MeterBox": 4.0,
+    "Valve": 2.0,
+    "Tap": 1.0,
+}
+
 MATERIALS: Final = tuple(PIPE_MATERIALS)
 
 STEPS: Final = {
@@ -93,6 +108,8 @@ STEPS: Final = {
     "supply_temperature_C": 0.5,
     "wind_exposure": 0.05,
     "enclosure_lag_h": 0.5,
+    "insulation_soundness": 0.05,
+    "sun_exposure": 0.1,
 }
 
 
@@ -104,12 +121,17 @@ def location_of(view: TwinView) -> NDArray[np.object_]:
 
 def surroundings(view: TwinView) -> dict[str, NDArray[np.float64]]:
     """Wind exposure and enclosure lag [n], by location where the record is silent."""
-    exposure = np.array([LOCATIONS[item] for item in location_of(view)]).reshape(-1, 2)
+    exposure = _by_location(view)
     wind, lag = view.number("wind_exposure"), view.number("enclosure_lag")
     return {
         "wind_exposure": np.where(np.isnan(wind), exposure[:, 0], wind),
         "enclosure_lag_h": np.where(np.isnan(lag), exposure[:, 1], lag),
     }
+
+
+def _by_location(view: TwinView) -> NDArray[np.float64]:
+    """Share of wind, lag [h] and share of sun [n, 3] that the location implies."""
+    return np.array([LOCATIONS[item] for item in location_of(view)]).reshape(-1, 3)
 
 
 def insulation(view: TwinView) -> dict[str, NDArray[np.float64]]:
@@ -133,6 +155,8 @@ def situations_of_water(view: TwinView) -> Situations:
         "material": np.array([MATERIALS.index(item) for item in material], dtype=np.float64),
         **insulation(view),
         **surroundings(view),
+        "insulation_soundness": view.number("insulation_soundness", 1.0),
+        "sun_exposure": _by_location(view)[:, 2],
     }
     return distinguish(parameters, STEPS)
 
@@ -154,16 +178,25 @@ def foresee_water(
         air_temperature_C=outlook.forcings["air_temperature"],
         wind_speed_m_s=outlook.forcings["wind_speed"],
         use_profile=RENEWALS_BY_HOUR[local_hours(outlook.times)],
+        shortwave_down_W_m2=at_instants(outlook.forcings["shortwave_down"]),
     )
-    collector = Collector(view.kind, view.ids, situations.index)
-    for block in blocks_of(situations, outlook, 5, budget_bytes, report):
-        columns = _columns(block, RENEWAL_FACTOR[view.kind])
-        history = simulate_pipes(columns, forcing, parameters, first_output=outlook.spin_up_hours)
-        _collect(collector, history)
-    return collector.outcomes()
+    shared = (forcing, parameters, outlook.spin_up_hours, view.kind)
+    blocks = over_blocks(_block, shared, situations, outlook, 5, budget_bytes, report)
+    return outcomes_of(view.kind, view.ids, situations.index, blocks)
 
 
-def _columns(block: dict[str, NDArray[np.float64]], renewal_factor: float) -> PipeColumns:
+def _block(shared: tuple[PipeForcing, PipeParameters, int, str], block: Columns) -> Parts:
+    """The outcomes of one block of situations."""
+    forcing, parameters, first_output, kind = shared
+    columns = columns_of(kind, block)
+    history = simulate_pipes(columns, forcing, parameters, first_output=first_output)
+    reducer = Reducer()
+    _collect(reducer, history)
+    return reducer.parts
+
+
+def columns_of(kind: str, block: Columns) -> PipeColumns:
+    """The physics' columns for situations of a kind."""
     names = [MATERIALS[int(item)] for item in block["material"]]
     bore, wall = block["inner_diameter_mm"] / 1000.0, block["wall_thickness_mm"] / 1000.0
     walls = [PIPE_MATERIALS[name] for name in names]
@@ -181,20 +214,24 @@ def _columns(block: dict[str, NDArray[np.float64]], renewal_factor: float) -> Pi
         supply_temperature_C=block["supply_temperature_C"],
         wind_exposure=block["wind_exposure"],
         enclosure_lag_h=block["enclosure_lag_h"],
-        renewal_factor=np.full(bore.size, renewal_factor),
+        renewal_factor=np.full(bore.size, RENEWAL_FACTOR[kind]),
         burst_share=np.array(shares),
+        insulation_soundness=block["insulation_soundness"],
+        sun_exposure=block["sun_exposure"],
+        confined_ratio=np.full(bore.size, CONFINED_RATIO[kind]),
     )
 
 
-def _collect(collector: Collector, history: PipeHistory) -> None:
+def _collect(reducer: Reducer, history: PipeHistory) -> None:
     """Events that began in the spin-up hold from the window's first hour.
 
-    `burst` is the damage itself (the pressure passed what the wall bears), as the vocabulary has
-    it; water shows only when the plug thaws, often after the window.
+    `cracked` is the damage itself: the pressure between plug and closed tap passed what the wall
+    bears. `burst` is when it shows: the plug has thawed, often after the window.
     """
     hours = history.ice_fraction.shape[2]
-    collector.state("water_temperature", history.water_temperature_C, "lowest")
-    collector.state("ice_fraction", history.ice_fraction, "highest")
-    collector.event_at("freezing", np.maximum(history.freezing_hour, 0.0), hours)
-    collector.event_at("plugged", np.maximum(history.plugged_hour, 0.0), hours)
-    collector.event_at("burst", np.maximum(history.cracked_hour, 0.0), hours)
+    reducer.state("water_temperature", history.water_temperature_C, "lowest")
+    reducer.state("ice_fraction", history.ice_fraction, "highest")
+    reducer.event_at("freezing", np.maximum(history.freezing_hour, 0.0), hours)
+    reducer.event_at("plugged", np.maximum(history.plugged_hour, 0.0), hours)
+    reducer.event_at("cracked", np.maximum(history.cracked_hour, 0.0), hours)
+    reducer.event_at("burst", np.maximum(history.burst_hour, 0.0), hours)

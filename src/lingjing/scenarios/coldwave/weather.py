@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from lingjing.scenarios.coldwave.blocks import Collector
+from lingjing.scenarios.coldwave.blocks import Reducer, outcomes_of
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings
 from lingjing.scenarios.coldwave.words import both, clock_words, number, share
 from lingjing.sdk import Alarm, Outcome, Outlook, TwinView, ensemble
@@ -69,7 +69,7 @@ def cold_exposure(
     if not bool(chosen.any()):
         return ()
     ids = view.ids[chosen]
-    collector = Collector("Facility", ids, np.zeros(ids.size, dtype=np.int32))
     threshold = settings.thresholds["shelter_air_temperature_C"]
-    collector.event("cold_exposure", outlook.within("air_temperature")[None] <= threshold)
-    return collector.outcomes()
+    reducer = Reducer()
+    reducer.event("cold_exposure", outlook.within("air_temperature")[None] <= threshold)
+    return outcomes_of("Facility", ids, np.zeros(ids.size, dtype=np.int32), [reducer.parts])

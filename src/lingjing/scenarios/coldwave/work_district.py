@@ -213,7 +213,7 @@ def notices(twin: Twin, foreseen: Foreseen, settings: ColdwaveSettings) -> list[
         onset = min(asset.onset_hours for asset in assets)
         early = min(asset.onset_early_hours for asset in assets)
         households = expected_households(assets)
-        bursts = sum(asset.burst for asset in assets)
+        bursts = sum(asset.cracked for asset in assets)
         text = both(
             "notify.reason",
             failures=number(failures, 0),

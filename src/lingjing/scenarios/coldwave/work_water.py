@@ -52,7 +52,7 @@ class Exposed:
     mats: float
     insulation_mm: float
     plugged: float
-    burst: float
+    cracked: float
     ice_share: float
     onset_hours: float
     onset_early_hours: float
@@ -70,7 +70,8 @@ def exposed_assets(twin: Twin, foreseen: Foreseen, least: float) -> list[Exposed
 
 def _of_kind(view: TwinView, foreseen: Foreseen, least: float) -> Iterable[Exposed]:
     plugged = hazard(foreseen, "plugged", view.kind, view.ids)
-    burst = hazard(foreseen, "burst", view.kind, view.ids)
+    # a crack is the harm, whether or not its water runs before the window ends
+    cracked = hazard(foreseen, "cracked", view.kind, view.ids)
     ice = level(foreseen, "ice_fraction", view.kind, view.ids, MEDIAN)
     owner, place = view.text("owner", "unknown"), view.text("sub_district", "")
     location, building = location_of(view), view.related("building")
@@ -94,7 +95,7 @@ def _of_kind(view: TwinView, foreseen: Foreseen, least: float) -> Iterable[Expos
             mats=max(MATS_PER_ASSET, float(np.ceil(length[row] / METRES_PER_MAT))),
             insulation_mm=float(insulation[row]),
             plugged=float(plugged.probability[row]),
-            burst=float(burst.probability[row]),
+            cracked=float(cracked.probability[row]),
             ice_share=float(ice[row]),
             onset_hours=float(plugged.onset_hours[row]),
             onset_early_hours=float(plugged.onset_early_hours[row]),
@@ -131,7 +132,7 @@ def expected_harm(assets: list[Exposed], settings: ColdwaveSettings) -> float:
     """Expected harm in household-equivalents: water cut off, and spots to thaw and mend."""
     spots = sum(
         asset.plugged * REPAIR_SHARE * settings.events["plugged"]
-        + asset.burst * settings.events["burst"]
+        + asset.cracked * settings.events["burst"]
         for asset in assets
     )
     return expected_households(assets) * settings.events["plugged"] + spots
@@ -268,7 +269,7 @@ class _Desk:
         amount: float,
     ) -> Work:
         # one weather strikes all of them together, so the likeliest asset stands for "any of them"
-        worst = max(assets, key=lambda asset: (asset.plugged, asset.burst, asset.id))
+        worst = max(assets, key=lambda asset: (asset.plugged, asset.cracked, asset.id))
         households = expected_households(assets)
         return Work(
             id=identity,
@@ -315,7 +316,7 @@ class _Desk:
             location=phrase(f"location.{worst.location}"),
             insulation=insulated,
             probability=share(worst.plugged),
-            burst=share(worst.burst),
+            burst=share(worst.cracked),
             onset=onset_words(self._foreseen, onset),
             early=onset_words(self._foreseen, early),
             failures=number(failures, 1 if failures < 10 else 0),
@@ -328,7 +329,7 @@ class _Desk:
                 "lowest_air_temperature_p50_C": coldest,
                 "coldest_hour": coldest_hour,
                 "probability": worst.plugged,
-                "burst_probability": max(asset.burst for asset in assets),
+                "burst_probability": max(asset.cracked for asset in assets),
                 "ice_share_p50": worst.ice_share,
                 "insulation_mm": worst.insulation_mm,
                 "expected_failures": failures,
