@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -49,10 +49,22 @@ class Meters:
         self.info = Gauge(
             "lingjing_info", "Version and driver.", ("version", "driver"), registry=self.registry
         )
+        self.notifications = Gauge(
+            "lingjing_notifications",
+            "Subscriptions at work; entities and changes that wait; changes dropped for receivers "
+            "that were away too long.",
+            ("what",),
+            registry=self.registry,
+        )
         self._kept: dict[tuple[str, str, int], Any] = {}
         self._timers = {
             area: self.seconds.labels(area) for area in (*(name for _, name in _AREAS), "page")
         }
+
+    def show_notifications(self, figures: Callable[[], Mapping[str, int]]) -> None:
+        """Ask for the figures of notifications whenever somebody looks."""
+        for what in figures():
+            self.notifications.labels(what).set_function(lambda what=what: figures()[what])
 
     def count(self, area: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
