@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -63,8 +64,12 @@ class Meters:
 
     def show_notifications(self, figures: Callable[[], Mapping[str, int]]) -> None:
         """Ask for the figures of notifications whenever somebody looks."""
+
+        def figure(what: str) -> float:
+            return figures()[what]
+
         for what in figures():
-            self.notifications.labels(what).set_function(lambda what=what: figures()[what])
+            self.notifications.labels(what).set_function(partial(figure, what))
 
     def count(self, area: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
