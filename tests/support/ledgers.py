@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from lingjing.twin.documents import DEFAULT_TERMS, LOCATION, instant_text
-from lingjing.twin.ledger import Branch, Change, Desk, Job, Ledger
+from lingjing.twin.ledger import Branch, Change, Desk, Job, Ledger, Method
 
 DRIVERS = ("sqlite", "postgresql")
 SECOND = 1_000_000
@@ -162,3 +164,32 @@ def names(found: Sequence[Any]) -> list[str]:
 def moment_values(moments: Sequence[Any]) -> list[Any]:
     """Values of rows of history; None for deletions."""
     return [None if row.instance is None else row.instance["value"] for row in moments]
+
+
+METHODS: tuple[Method, ...] = (
+    "totalCount",
+    "distinctCount",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "stddev",
+    "sumsq",
+)
+
+
+def with_long_history(ledger: Ledger, trunk: Branch, count: int) -> tuple[Any, Any]:
+    """An entity with a long, gappy, shuffled history."""
+    random = np.random.default_rng(7)
+    steps = random.integers(1, 400, count).cumsum()
+    times = START_US + steps * SECOND
+    numbers = np.round(random.normal(20, 5, count), 1)
+    order = random.permutation(count)
+    create(ledger, trunk, entity(1))
+    for start in range(0, count, 2_000):
+        late = [
+            observed(float(numbers[place]), int(times[place]))
+            for place in order[start : start + 2_000]
+        ]
+        note_late(ledger, trunk, 1, "flow", *late)
+    return times, numbers

@@ -17,8 +17,10 @@ from lingjing.twin.clerk import Start
 from lingjing.twin.desk import Batch, Key, Sight
 from lingjing.twin.documents import Instance, decode, encode
 from lingjing.twin.ledger import Branch, Span
+from lingjing.twin.parts import Part
 from lingjing.twin.postgres_amending import Amending
 from lingjing.twin.postgres_connection import Address, Connection, connect, translated
+from lingjing.twin.postgres_filling import Filler
 from lingjing.twin.postgres_history import history
 from lingjing.twin.postgres_numbers import Numbers
 from lingjing.twin.postgres_packing import Packing
@@ -294,6 +296,21 @@ class PostgresDriver:
         return Amending(self.reader(), levels, entity_id, self._writer)
 
     # Writing
+
+    def fill(self, parts: Iterator[Part]) -> None:
+        """Take over a whole twin, in a transaction of its own.
+
+        Raises:
+            LingjingError: `twin.not-empty`.
+        """
+        with self._translated(), self.connection.transaction():
+            row = self.connection.execute(_LOCK).fetchone()
+            assert row is not None  # noqa: S101
+            self._numbers.begin(row[4:9])
+            Filler(self.connection, self._numbers, self._where.shown).fill(parts)
+        self._numbers.committed()
+        self._branches = read_branches(self.connection)
+        self._renewed(self._branches)
 
     def flush(self, batch: Batch) -> dict[Key, Sight]:
         """Write a batch into the open transaction."""

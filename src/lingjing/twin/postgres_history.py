@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingjing.twin import chunks
-from lingjing.twin.ledger import Aggregate, Method, Moment, Selection, Span
-from lingjing.twin.postgres_finding import Statement, Wanted
-from lingjing.twin.postgres_reading import FORGOTTEN, OPERATIONS, Reader, opened
+from lingjing.twin.ledger import Aggregate, Method, Moment, Span
+from lingjing.twin.postgres_finding import Statement
+from lingjing.twin.postgres_reading import OPERATIONS, Reader, opened
 from lingjing.twin.postgres_words import ITSELF, NO_LIMIT, Level
 
 _OPEN: Final = (-(1 << 62), 1 << 62)
-_PAGE: Final = 512
 
 # Condition on the marks, and the column whose window it is, for each property of time.
 _TIMES: Final[dict[str, tuple[str, str]]] = {
@@ -24,7 +23,7 @@ _TIMES: Final[dict[str, tuple[str, str]]] = {
     "modifiedAt": ("TRUE", "h.recorded_us"),
     "deletedAt": ("h.marks %% 4 = 2", "h.recorded_us"),
 }
-_CHUNK_TIMES: Final[dict[str, tuple[str, str]]] = {
+CHUNK_TIMES: Final[dict[str, tuple[str, str]]] = {
     "observedAt": ("c.first_observed_us", "c.last_observed_us"),
     "createdAt": (str(_OPEN[0]), str(_OPEN[1])),
     "modifiedAt": ("c.first_recorded_us", "c.last_recorded_us"),
@@ -84,7 +83,7 @@ def sources(reader: Reader, levels: Sequence[Level], entity_id: str) -> list[Sou
 
 def history(reader: Reader, levels: Sequence[Level], entity_id: str, span: Span) -> list[Moment]:
     """Rows of one entity; see `Ledger.history`."""
-    words = _words(reader, span)
+    words = words_of(reader, span)
     if words == [] or span.last == 0:
         return []
     found: dict[tuple[int, str], list[chunks.Row]] = {}
@@ -95,7 +94,7 @@ def history(reader: Reader, levels: Sequence[Level], entity_id: str, span: Span)
     return _in_order(reader, found, span)
 
 
-def _words(reader: Reader, span: Span) -> list[int] | None:
+def words_of(reader: Reader, span: Span) -> list[int] | None:
     """Numbers of the attributes asked for; None for all."""
     if not span.attributes:
         return None
@@ -113,7 +112,8 @@ def _series(statement: Statement, source: Source, words: list[int] | None, span:
         statement.add("AND s.dataset = %s", span.dataset)
 
 
-def _window(statement: Statement, level: Level, span: Span) -> None:
+def within(statement: Statement, level: Level, span: Span) -> None:
+    """Add the conditions that keep rows of `history h` in the window and within sight."""
     condition, column = _TIMES[span.time]
     statement.add(f"AND {condition}")
     if level.limit != NO_LIMIT:
@@ -132,11 +132,11 @@ def _rows(
         statement.add(f"SELECT s.attribute, s.dataset, {_ROW}")
         statement.add("FROM series s JOIN history h ON h.series = s.key")
         _series(statement, source, words, span)
-        _window(statement, source.level, span)
+        within(statement, source.level, span)
     else:
         statement.add("SELECT s.attribute, s.dataset, h.* FROM series s CROSS JOIN LATERAL (")
         statement.add("SELECT").add(_ROW).add("FROM history h WHERE h.series = s.key")
-        _window(statement, source.level, span)
+        within(statement, source.level, span)
         column = _TIMES[span.time][1]
         # A branch may hide rows: then more are read than are wanted.
         most = (span.first if span.last is None else span.last) if not source.masks else None
@@ -156,7 +156,7 @@ _SHUT: Final = "c.body, c.count, c.file, c.row_group, c.first_row"
 
 def _chunks(source: Source, words: list[int] | None, span: Span, columns: str) -> Statement:
     """Chunks that may have rows in the window, the nearest to the wanted end first."""
-    first, last = _CHUNK_TIMES[span.time]
+    first, last = CHUNK_TIMES[span.time]
     statement = Statement().add("SELECT s.attribute, s.dataset,").add(columns)
     statement.add("FROM series s JOIN history_chunk c ON c.series = s.key")
     _series(statement, source, words, span)
@@ -196,7 +196,7 @@ def _nearest(
     reader: Reader, source: Source, words: list[int] | None, span: Span, most: int
 ) -> Iterator[tuple[int, str, chunks.Columns]]:
     """Of each series no more chunks than are needed for so many rows at the wanted end."""
-    first, last = _CHUNK_TIMES[span.time]
+    first, last = CHUNK_TIMES[span.time]
     sign = -1 if _from_the_start(span) else 1
     statement = _chunks(source, words, span, f"c.key, {first if sign < 0 else last}")
     best: dict[tuple[int, str], NDArray[np.int64]] = {}
@@ -350,7 +350,7 @@ def _numbers(
     statement.add("FROM series s JOIN history h ON h.series = s.key")
     _series(statement, source, known, span)
     statement.add("AND h.number IS NOT NULL")
-    _window(statement, source.level, span)
+    within(statement, source.level, span)
     statement.add(") TO STDOUT (FORMAT binary)")
     with reader.connection.cursor().copy(statement.text(), statement.values) as copy:
         content = b"".join(copy)
@@ -383,115 +383,3 @@ def _unhidden(
         np.array([time for time, _ in pairs], dtype=np.int64),
         np.array([number for _, number in pairs], dtype=np.float64),
     )
-
-
-# Who has a history
-
-
-def known_types(reader: Reader, levels: Sequence[Level], entity_id: str) -> tuple[str, ...] | None:
-    """Types an entity has or last had; see `Ledger.known_to_history`."""
-    rows = reader.connection.execute(
-        "SELECT branch, state, born, types FROM entity WHERE branch = ANY(%s) AND id = %s",
-        ([level.branch for level in levels], entity_id),
-    ).fetchall()
-    found = {row[0]: row[1:] for row in rows}
-    for level in levels:
-        state, born, types = found.get(level.branch, (None, 0, ()))
-        if state is None or born > level.limit:
-            continue
-        if state == FORGOTTEN:
-            return None
-        return tuple(reader.lexicon.iri(reader.connection, key) for key in types)
-    return None
-
-
-def history_ids(
-    reader: Reader, levels: Sequence[Level], selection: Selection, span: Span
-) -> list[str]:
-    """Ids of entities with rows in the span; see `Ledger.history_ids`."""
-    wanted = Wanted(reader, selection)
-    words = _words(reader, span)
-    if wanted.impossible or words == []:
-        return []
-    found: list[str] = []
-    after = selection.after
-    stop = None if selection.limit is None else selection.offset + selection.limit
-    while stop is None or len(found) < stop:
-        page = _known_page(reader, levels, wanted, after)
-        if not page:
-            break
-        after = page[-1]
-        found += _with_rows(reader, levels, page, wanted, words, span)
-    return found[selection.offset : stop]
-
-
-def _known_page(reader: Reader, levels: Sequence[Level], wanted: Wanted, after: str) -> list[str]:
-    statement = Statement().add("SELECT DISTINCT e.id FROM entity e")
-    limits = " OR ".join(["(e.branch = %s AND e.born <= %s)"] * len(levels))
-    statement.add(
-        f"WHERE ({limits}) AND e.state < 3", *[item for level in levels for item in level]
-    )
-    wanted.named(statement, after)
-    if len(levels) == 1:
-        wanted.types(statement, "e.types")
-    statement.add("ORDER BY e.id LIMIT %s", _PAGE)
-    return [row[0] for row in reader.connection.execute(statement.text(), statement.values)]
-
-
-def _with_rows(
-    reader: Reader,
-    levels: Sequence[Level],
-    ids: list[str],
-    wanted: Wanted,
-    words: list[int] | None,
-    span: Span,
-) -> list[str]:
-    """Those of a page that have rows in the span, and types that are wanted."""
-    hits: dict[str, bool] = {}
-    for level in levels:
-        statement = Statement().add("SELECT e.id,")
-        _any_row(statement, level, words, span)
-        statement.add("FROM entity e WHERE e.branch = %s AND e.id = ANY(%s)", level.branch, ids)
-        if len(levels) == 1:
-            wanted.types(statement, "e.types")
-        for entity_id, hot, packed in reader.connection.execute(statement.text(), statement.values):
-            sure = hot and len(levels) == 1
-            hits[entity_id] = hits.get(entity_id, False) or sure
-            if packed or (hot and not sure):
-                hits[entity_id] = hits[entity_id] or bool(history(reader, levels, entity_id, span))
-    chosen = [entity_id for entity_id in ids if hits.get(entity_id) and wanted.fits_id(entity_id)]
-    if len(levels) > 1:
-        chosen = [item for item in chosen if _of_types(reader, levels, item, wanted.selection)]
-    return chosen
-
-
-def _any_row(statement: Statement, level: Level, words: list[int] | None, span: Span) -> None:
-    """Whether an entity has rows, and whether chunks that may have some."""
-    first, last = _CHUNK_TIMES[span.time]
-    for alias, table in (("h", "history"), ("c", "history_chunk")):
-        statement.add("EXISTS (SELECT 1 FROM series s JOIN").add(f"{table} {alias}")
-        statement.add(f"ON {alias}.series = s.key WHERE s.entity = e.key")
-        statement.add("AND s.attribute >= 0")
-        if words is not None:
-            statement.add("AND s.attribute = ANY(%s)", words)
-        if span.dataset is not None:
-            statement.add("AND s.dataset = %s", span.dataset)
-        if alias == "h":
-            _window(statement, level, span)
-            statement.add("),")
-            continue
-        statement.add(f"AND {first} IS NOT NULL AND c.first_sequence <= %s", level.limit)
-        if span.from_us is not None:
-            statement.add(f"AND {last} >= %s", span.from_us)
-        if span.to_us is not None:
-            statement.add(f"AND {first} < %s", span.to_us)
-        statement.add(")")
-
-
-def _of_types(
-    reader: Reader, levels: Sequence[Level], entity_id: str, selection: Selection
-) -> bool:
-    types = set(known_types(reader, levels, entity_id) or ())
-    if selection.types and not any(types.issuperset(group) for group in selection.types):
-        return False
-    return types.isdisjoint(selection.without_type)

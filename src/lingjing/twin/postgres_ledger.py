@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -14,7 +12,6 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from lingjing.twin.branch_book import check_branch_name
 from lingjing.twin.clerk import Clerk
 from lingjing.twin.ledger import (
     DEFAULT_TENANT,
@@ -31,16 +28,20 @@ from lingjing.twin.ledger import (
     Selection,
     Span,
 )
+from lingjing.twin.parts import Part
 from lingjing.twin.postgres import PostgresStore
+from lingjing.twin.postgres_branches import BranchKeeper
 from lingjing.twin.postgres_care import backup, check, seal, size
 from lingjing.twin.postgres_connection import Connection, Readers, address, connect, translated
 from lingjing.twin.postgres_driver import PostgresDriver
 from lingjing.twin.postgres_finding import find
-from lingjing.twin.postgres_history import aggregate, history, history_ids, known_types
+from lingjing.twin.postgres_history import aggregate, history
+from lingjing.twin.postgres_known import history_ids, known_types
 from lingjing.twin.postgres_listening import Ears, Told
+from lingjing.twin.postgres_moving import Giver
 from lingjing.twin.postgres_reading import Reader
 from lingjing.twin.postgres_schema import migrate, version_of
-from lingjing.twin.postgres_words import Branches, Level, Lexicon, read_branches
+from lingjing.twin.postgres_words import Level, Lexicon, read_branches
 from lingjing.vocabulary import LingjingError, Place
 
 T = TypeVar("T")
@@ -74,19 +75,20 @@ class PostgresLedger:
         self._where = address(url)
         self._read_only = read_only
         self._lexicon = Lexicon()
-        self._lock = threading.Lock()
         with connect(self._where) as connection, translated(self._where.shown):
             self._prepare(connection)
-            self._branches = read_branches(connection)
+            branches = read_branches(connection)
         self._others: list[Callable[[Sequence[Commit]], None]] = []
         self._note_listeners: list[Callable[[str, str], None]] = []
         origin = uuid.uuid4().hex
-        self._closed = False
+        self._is_closed = False
         self._readers = Readers(self._where)
-        self._driver = PostgresDriver(self._where, self._lexicon, origin, self._renew)
+        self._keeper = BranchKeeper(self._where, origin, branches, self._readers)
+        self._driver = PostgresDriver(self._where, self._lexicon, origin, self._keeper.renew)
         self._clerk = Clerk(self._driver, self._where.shown)
+        self._keeper.write_through(self._clerk.alone)
         self._ears = Ears(self._where, origin, self._hear)
-        if not read_only and (DEFAULT_TENANT, TRUNK) not in self._branches.by_name:
+        if not read_only and (DEFAULT_TENANT, TRUNK) not in branches.by_name:
             self.ensure_tenant(DEFAULT_TENANT)
 
     def _prepare(self, connection: Connection) -> None:
@@ -113,134 +115,33 @@ class PostgresLedger:
 
     # Tenants and branches
 
-    def _renew(self, branches: Branches) -> None:
-        with self._lock:
-            if branches.layout >= self._branches.layout:
-                self._branches = branches
-
-    def _look_again(self) -> None:
-        """Another process may have made what this one does not know."""
-        self._renew(self._readers.read(read_branches))
-
     def tenants(self) -> list[str]:
         """All tenants, the default one included."""
-        self._look_again()
-        return sorted({branch.tenant for branch in self._branches.by_key.values()})
+        return self._keeper.tenants()
 
     def ensure_tenant(self, tenant: str) -> Branch:
         """The trunk of a tenant, made where it is absent."""
-        found = self._branches.by_name.get((tenant, TRUNK))
-        if found is not None:
-            return found
-        if tenant != DEFAULT_TENANT:
-            check_branch_name(tenant)
-
-        def make(connection: Connection) -> None:
-            connection.execute(
-                "INSERT INTO branch (tenant, name, base, created_us, note)"
-                " VALUES (%s, %s, 0, %s, '') ON CONFLICT DO NOTHING",
-                (tenant, TRUNK, time.time_ns() // 1000),
-            )
-
-        self._change_layout(make)
-        return self._branches.by_name[tenant, TRUNK]
-
-    def _change_layout(self, change: Callable[[Connection], T]) -> T:
-        """Do something to the table of branches, between two groups of jobs."""
-
-        def run(driver: PostgresDriver) -> T:
-            with translated(self._where.shown), driver.connection.transaction():
-                connection = driver.connection
-                connection.execute("SELECT FROM clock FOR UPDATE")
-                result = change(connection)
-                connection.execute("UPDATE clock SET layout = layout + 1, writes = writes + 1")
-                self._ears.tell(connection, Told(origin=self._ears.origin, layout=True))
-            self._renew(read_branches(driver.connection))
-            return result
-
-        return self._clerk.alone(run)
+        return self._keeper.ensure_tenant(tenant)
 
     def branches(self, tenant: str) -> list[Branch]:
         """Living branches of a tenant, the trunk first; empty for an unknown tenant."""
-        self._look_again()
-        return self._branches.of(tenant)
+        return self._keeper.of(tenant)
 
     def branch(self, tenant: str, name: str = TRUNK) -> Branch:
         """A living branch; cheap."""
-        found = self._branches.by_name.get((tenant, name))
-        if found is None:
-            self._look_again()
-            found = self._branches.by_name.get((tenant, name))
-        if found is not None:
-            return found
-        known = self._branches.of(tenant)
-        if not known:
-            everyone = sorted({branch.tenant for branch in self._branches.by_key.values()})
-            raise LingjingError("twin.no-tenant", name=tenant, known=", ".join(map(repr, everyone)))
-        raise LingjingError(
-            "twin.no-branch", name=name, known=", ".join(branch.name for branch in known)
-        )
-
-    def _require(self, branch: Branch) -> None:
-        if branch.key not in self._branches.by_key:
-            self._look_again()
-        if branch.key not in self._branches.by_key:
-            known = ", ".join(item.name for item in self._branches.of(branch.tenant)) or "—"
-            raise LingjingError("twin.no-branch", name=branch.name, known=known)
+        return self._keeper.branch(tenant, name)
 
     def create_branch(self, parent: Branch, name: str, note: str = "") -> Branch:
         """Branch off the parent as it stands now."""
-        check_branch_name(name)
-        self._require(parent)
-
-        def make(connection: Connection) -> bool:
-            row = connection.execute(
-                "INSERT INTO branch (tenant, name, parent, base, created_us, note)"
-                " SELECT %s, %s, %s, sequence, greatest(recorded_us, %s), %s FROM clock"
-                " ON CONFLICT DO NOTHING RETURNING key",
-                (parent.tenant, name, parent.key, time.time_ns() // 1000, note),
-            ).fetchone()
-            return row is not None
-
-        if not self._change_layout(make):
-            raise LingjingError("twin.branch-exists", name=name)
-        return self._branches.by_name[parent.tenant, name]
+        return self._keeper.create(parent, name, note)
 
     def drop_branch(self, branch: Branch) -> None:
         """Remove a branch with all its changes."""
-        self._require(branch)
-
-        def drop(connection: Connection) -> bool:
-            row = connection.execute(
-                "SELECT count(*) FROM branch WHERE parent = %s", (branch.key,)
-            ).fetchone()
-            if branch.parent is None or (row is not None and row[0]):
-                return False
-            for table in ("history", "history_chunk"):
-                connection.execute(
-                    b" ".join(
-                        [
-                            b"DELETE FROM", table.encode(), b"WHERE series IN (SELECT s.key FROM",
-                            b"series s JOIN entity e ON e.key = s.entity WHERE e.branch = %s)",
-                        ]
-                    ),
-                    (branch.key,),
-                )  # fmt: skip
-            connection.execute("DELETE FROM branch WHERE key = %s", (branch.key,))
-            # What only this branch still saw of its parent goes too.
-            connection.execute(
-                "DELETE FROM entity_past p WHERE branch = %s AND NOT EXISTS (SELECT FROM branch b"
-                " WHERE b.parent = p.branch AND b.base >= p.revision AND b.base < p.until)",
-                (branch.parent,),
-            )
-            return True
-
-        if not self._change_layout(drop):
-            raise LingjingError("twin.branch-in-use", name=branch.name)
+        self._keeper.drop(branch)
 
     def changed_ids(self, branch: Branch) -> list[str]:
         """Entities changed or deleted in the branch itself since it was made, in order."""
-        self._require(branch)
+        self._keeper.require(branch)
         query = "SELECT id FROM entity WHERE branch = %s AND state IN (1, 2) ORDER BY id"
         return self._readers.read(
             lambda connection: [row[0] for row in connection.execute(query, (branch.key,))]
@@ -256,8 +157,7 @@ class PostgresLedger:
         )
 
     def _levels(self, branch: Branch) -> list[Level]:
-        self._require(branch)
-        return self._branches.levels(branch)
+        return self._keeper.levels(branch)
 
     # Present state
 
@@ -440,7 +340,7 @@ class PostgresLedger:
     def _hear(self, told: Told) -> None:
         """Another process has committed something."""
         if told.layout:
-            self._look_again()
+            self._keeper.look_again()
         for place in told.notes:
             tenant, _, collection = place.partition("\n")
             for note_listener in self._note_listeners:
@@ -448,7 +348,7 @@ class PostgresLedger:
         if self._others and told.to > told.after:
             commits = self._readers.read_one_state(
                 lambda connection: self._ears.commits(
-                    Reader(connection, self._lexicon), self._branches, told
+                    Reader(connection, self._lexicon), self._keeper.now, told
                 )
             )
             for listener in self._others:
@@ -476,6 +376,25 @@ class PostgresLedger:
 
         return self._clerk.alone(run)
 
+    def parts(self) -> Iterator[Part]:
+        """The whole twin, as it stands at one moment, for another to take over."""
+        with (
+            connect(self._where) as connection,
+            translated(self._where.shown),
+            connection.transaction(),
+        ):
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            reader = Reader(connection, self._lexicon)
+            yield from Giver(reader, read_branches(connection)).parts()
+
+    def fill(self, parts: Iterator[Part]) -> None:
+        """Take over a whole twin; all or nothing.
+
+        Raises:
+            LingjingError: `twin.not-empty`.
+        """
+        self._clerk.alone(lambda driver: driver.fill(parts))
+
     def size(self) -> dict[str, int]:
         """Entities, history rows, sealed rows, branches, bytes."""
         return self._readers.read_one_state(size)
@@ -492,10 +411,9 @@ class PostgresLedger:
 
     def close(self) -> None:
         """Finish what waits, and let go of the connections."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._ears.close()
         self._clerk.close()
         self._readers.close()

@@ -59,6 +59,11 @@ class Told(msgspec.Struct, frozen=True, omit_defaults=True):
 _told = msgspec.json.Decoder(Told).decode
 
 
+def tell(connection: Connection, where: Address, told: Told) -> None:
+    """Tell the other processes, once the open transaction is committed."""
+    connection.execute("SELECT pg_notify(%s, %s)", (where.schema, encode(told).decode()))
+
+
 class Ears:
     """A thread that listens to what other processes tell.
 
@@ -83,16 +88,12 @@ class Ears:
         # What is committed from now on is heard.
         self._ready.wait(_LONGEST_PAUSE_S)
 
-    def tell(self, connection: Connection, told: Told) -> None:
-        """Tell the others, once the open transaction is committed."""
-        connection.execute("SELECT pg_notify(%s, %s)", (self._where.schema, encode(told).decode()))
-
     def close(self) -> None:
         """Stop listening."""
         self._closing.set()
         # The thread waits for news: this is some.
         with contextlib.suppress(psycopg.Error, LingjingError), connect(self._where) as connection:
-            self.tell(connection, Told(origin=self.origin))
+            tell(connection, self._where, Told(origin=self.origin))
         self._thread.join()
 
     def _listen(self) -> None:

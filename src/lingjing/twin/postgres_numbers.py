@@ -172,6 +172,12 @@ class Numbers:
             self._pending.series[key] = found[key]
         return found
 
+    def made_series(self, key: SeriesKey) -> int:
+        """Number of a series that is known to be absent."""
+        found = self.take("series")
+        self._unwritten["series"].append((found, *key))
+        return found
+
     def write(self, connection: Connection) -> None:
         """Write what was given out and is not in the tables yet."""
         for name, columns in (

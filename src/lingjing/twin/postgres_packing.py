@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+import numpy as np
+
 from lingjing.twin import chunks
 from lingjing.twin.postgres_connection import Connection
 from lingjing.twin.postgres_numbers import copy_rows
@@ -68,7 +70,7 @@ def write_chunks(connection: Connection, series: int, columns: chunks.Columns) -
     """Write rows of a series as chunks."""
     ready = []
     for start in range(0, len(columns), chunks.ROWS):
-        part = chunks.Columns(*(column[start : start + chunks.ROWS] for column in columns))  # type: ignore[arg-type]
+        part = columns.take(np.arange(start, min(start + chunks.ROWS, len(columns))))
         ready.append((series, *described(part), chunks.encode(part)))
     copy_rows(
         connection,
