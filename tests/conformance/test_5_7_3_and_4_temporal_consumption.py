@@ -343,6 +343,27 @@ def test_a_part_says_which_times_it_covers_and_can_be_gone_on_from(api: Api) -> 
     assert [value for value, _ in newest.json()["level"]["values"]] == [4, 5]
 
 
+def test_what_has_no_time_of_observation_counts_by_when_it_was_recorded(api: Api) -> None:
+    make(api, level=HOURS)
+    api.post(f"/entities/{TANK}/attrs", {"state": value_of("open")})
+    small_pages(api, 4)
+    assert [one["value"] for one in api.get(PATH).json()["level"]] == [0, 1, 2, 3]
+    future = [{**HOURS[0], "observedAt": f"2999-01-0{day}T00:00:00Z"} for day in range(1, 6)]
+    make(api, OTHER, level=future)
+    api.post(f"/entities/{OTHER}/attrs", {"state": value_of("open")})
+    answer = api.get(f"/temporal/entities/{OTHER}")
+    assert answer.status_code == 206
+    assert [one["value"] for one in answer.json()["state"]] == ["open"]
+    assert len(answer.json()["level"]) == 3
+    small_pages(api, 40)
+    assert len(values(api, "", "state")) == 1
+    assert len(values(api, "")) == 6
+
+
+def value_of(word: str) -> dict[str, Any]:
+    return {"type": "Property", "value": word}
+
+
 def test_all_of_one_time_stay_together_on_a_page(api: Api) -> None:
     make(api, **{f"level{number}": [HOURS[0], HOURS[1]] for number in range(5)})
     small_pages(api, 3)

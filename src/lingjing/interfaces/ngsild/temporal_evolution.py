@@ -111,10 +111,13 @@ def read_evolution(
     span = query.span(attributes)
     if first is not None and span.last is None:
         span = msgspec.structs.replace(span, first=first)
+    moments = _oldest(ledger, branch, entity_id, span) if query.is_open else None
+    if moments is None:
+        moments = ledger.history(branch, entity_id, span)
     wants_deletions = query.time_property == "deletedAt"
     points: dict[str, list[Point]] = {}
     deleted_us: int | None = None
-    for moment in ledger.history(branch, entity_id, span):
+    for moment in moments:
         is_deletion = moment.operation == "delete"
         if moment.attribute is None:
             if is_deletion:
@@ -129,6 +132,23 @@ def read_evolution(
         points={name: tuple(sorted(found, key=_order)) for name, found in sorted(points.items())},
         deleted_us=deleted_us if record is None or wants_deletions else None,
     )
+
+
+def _oldest(ledger: Ledger, branch: Branch, entity_id: str, span: Span) -> list[Moment] | None:
+    """The oldest observations, where they alone make a page; None where they may not.
+
+    Nothing is asked about time, so that what has no time of observation counts by when it was
+    recorded. A long history need not be read for that as long as nothing was recorded yet at the
+    time where the page ends.
+    """
+    if span.first is None:
+        return None
+    moments = ledger.history(branch, entity_id, msgspec.structs.replace(span, time="observedAt"))
+    times = sorted(moment.observed_us for moment in moments if moment.observed_us is not None)
+    if len(times) < span.first:
+        return None
+    until = msgspec.structs.replace(span, to_us=times[span.first - 1] + 1)
+    return None if ledger.history(branch, entity_id, until) else moments
 
 
 def _without_scope(moment: Moment) -> Moment:
