@@ -293,3 +293,31 @@ def _gather(item: Any, into: list[tuple[float, float]]) -> None:
         return
     for part in item:
         _gather(part, into)
+
+
+def compared(before: Document, after: Document) -> tuple[bool, bool]:
+    """Whether any GeoProperty differs, and whether the shape may; documents share what stayed."""
+    old: dict[str, dict[str, Instance]] = before["attributes"]
+    new: dict[str, dict[str, Instance]] = after["attributes"]
+    moved = False
+    reshaped = len(old) != len(new) or before["type"] != after["type"]
+    for name, datasets in new.items():
+        others = old.get(name)
+        if others is datasets:
+            continue
+        kinds = [item["type"] for item in datasets.values()]
+        earlier = [] if others is None else [item["type"] for item in others.values()]
+        moved = moved or "GeoProperty" in kinds or "GeoProperty" in earlier
+        reshaped = reshaped or kinds != earlier
+    if reshaped:
+        gone = (held for name, held in old.items() if name not in new)
+        moved = moved or any(
+            item["type"] == "GeoProperty" for held in gone for item in held.values()
+        )
+    return moved, reshaped
+
+
+def around(held: Sequence[Box]) -> Box:
+    """West, east, south, north around boxes: the order of the index."""
+    wests, souths, easts, norths = zip(*held, strict=True)
+    return min(wests), max(easts), min(souths), max(norths)

@@ -19,7 +19,7 @@ from lingjing.twin.connections import check_header, connect, prepare, translated
 from lingjing.twin.contract import Bounds
 from lingjing.twin.entities import District, Entity, SourceRecord
 from lingjing.twin.interned import Interned
-from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch
+from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK
 from lingjing.twin.locks import lock_of
 from lingjing.twin.rows import Loader, joined, read_entities
 from lingjing.twin.sealing import SealedFiles
@@ -31,7 +31,7 @@ from lingjing.twin.sqlite_import import (
     set_aside,
     settle_aside,
 )
-from lingjing.twin.sqlite_views import ViewReader, chain_of
+from lingjing.twin.sqlite_views import SqliteTwin, ViewReader, chain_of
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError
 
@@ -437,7 +437,7 @@ class SqliteStore:
                 " WHERE name = ?",
                 (district,),
             ).get
-        return SqliteTwin(self, record, standing, chain)
+        return SqliteTwin(record, standing, chain, view=self._view, kinds=self._kinds)
 
     def _view(self, twin: SqliteTwin, kind: str) -> TwinView:
         """The view of a kind as the twin stands, kept for the next who asks."""
@@ -465,12 +465,26 @@ class SqliteStore:
             view = reader.view(name, key, kind)
             if not now or self._sees_own_writing(connection):
                 return view  # what a transaction sees may yet be undone
-        for outdated in [
-            item for item in self._views if item[0] == name and item[:3] != wanted[:3]
-        ]:
-            self._views.pop(outdated, None)
+        kin = (name, twin.chain[0].key)
+        for outdated in [item for item in self._views if (item[0], item[3]) == kin]:
+            if outdated[:3] != wanted[:3]:
+                self._views.pop(outdated, None)
         self._views[wanted] = view
         return view
+
+    def _kinds(self, twin: SqliteTwin) -> tuple[str, ...]:
+        """Kinds of which there is anything in the trunk, or in a branch."""
+        trunk = tuple(self.counts(twin.district.name))
+        if len(twin.chain) == 1:
+            return trunk
+        with self._reading() as connection:
+            written = connection.execute(
+                "SELECT DISTINCT kind FROM entity JOIN district ON district.key = district"
+                " WHERE district.name = ? AND branch = ? AND kind IS NOT NULL",
+                (twin.district.name, twin.chain[0].key),
+            ).fetchall()
+        found = sorted({*trunk, *(str(kind) for (kind,) in written)})
+        return tuple(kind for kind in found if len(self._view(twin, kind)))
 
     def _untouched_since(self, connection: apsw.Connection, twin: SqliteTwin, key: int) -> bool:
         """Whether nothing of the district was written to in the trunk since the twin was made."""
@@ -485,39 +499,6 @@ class SqliteStore:
     @property
     def _folder(self) -> Path:
         return Path() if self._path is None else self._path.parent
-
-
-class SqliteTwin:
-    """A district as it stood when the twin was asked for; a `Twin`.
-
-    What is written to entities afterwards does not show. A view asked for the first time after
-    another import raises `twin.changed-meanwhile`: columns of two states never mix.
-    """
-
-    def __init__(
-        self,
-        store: SqliteStore,
-        district: District,
-        standing: tuple[int, int, int],
-        chain: tuple[Branch, ...],
-    ) -> None:
-        self._store = store
-        self._district = district
-        self.revision, self.edited, self.at_us = standing
-        self.chain = chain
-
-    @property
-    def district(self) -> District:
-        """The district's record, settings included."""
-        return self._district
-
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds present, sorted."""
-        return tuple(self._store.counts(self._district.name))
-
-    def view(self, kind: str) -> TwinView:
-        """All entities of a kind as columns; an empty view where there are none."""
-        return self._store._view(self, kind)  # noqa: SLF001
 
 
 @contextlib.contextmanager

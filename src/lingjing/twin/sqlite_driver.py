@@ -18,7 +18,14 @@ from lingjing.twin.documents import LOCATION, Document, Instance, encode
 from lingjing.twin.interned import COLUMNS, Interned
 from lingjing.twin.ledger import Branch
 from lingjing.twin.locks import FileLock
-from lingjing.twin.packed import Box, boxes, document_shape, kind_and_district
+from lingjing.twin.packed import (
+    Box,
+    around,
+    boxes,
+    compared,
+    document_shape,
+    kind_and_district,
+)
 from lingjing.twin.sealing import SealedFiles
 from lingjing.twin.sqlite_history import subjects
 from lingjing.twin.sqlite_past import HistoryWriter
@@ -476,31 +483,3 @@ class _Work:
         self.located: list[tuple[Any, ...]] = []
         self.placed: list[tuple[int, int, Box]] = []
         self.districts: dict[int, int] = {}
-
-
-def compared(before: Document, after: Document) -> tuple[bool, bool]:
-    """Whether any GeoProperty differs, and whether the shape may; documents share what stayed."""
-    old: dict[str, dict[str, Instance]] = before["attributes"]
-    new: dict[str, dict[str, Instance]] = after["attributes"]
-    moved = False
-    reshaped = len(old) != len(new) or before["type"] != after["type"]
-    for name, datasets in new.items():
-        others = old.get(name)
-        if others is datasets:
-            continue
-        kinds = [item["type"] for item in datasets.values()]
-        earlier = [] if others is None else [item["type"] for item in others.values()]
-        moved = moved or "GeoProperty" in kinds or "GeoProperty" in earlier
-        reshaped = reshaped or kinds != earlier
-    if reshaped:
-        gone = (held for name, held in old.items() if name not in new)
-        moved = moved or any(
-            item["type"] == "GeoProperty" for held in gone for item in held.values()
-        )
-    return moved, reshaped
-
-
-def around(held: Sequence[Box]) -> Box:
-    """West, east, south, north around boxes: the order of the index."""
-    wests, souths, easts, norths = zip(*held, strict=True)
-    return min(wests), max(easts), min(souths), max(norths)

@@ -12,13 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingjing.twin import chunks
-from lingjing.twin.chunks import NO_TIME, OPERATIONS, Columns
+from lingjing.twin.chunks import OPERATIONS, Columns
 from lingjing.twin.documents import Instance, decode
 from lingjing.twin.interned import Interned, shape_meets
 from lingjing.twin.ledger import Aggregate, Method, Moment, Selection, Span
 from lingjing.twin.moments import lengthen
 from lingjing.twin.sealing import Sealed, SealedFiles
-from lingjing.twin.sqlite_reading import NO_LIMIT, Level
+from lingjing.twin.spans import (
+    NO_LIMIT,
+    TIMES,
+    limited,
+    newest_rows,
+    overlapping,
+    trimmed,
+    windowed,
+)
+from lingjing.twin.sqlite_reading import Level
 
 ENTITY_ITSELF: Final = 0
 """Key in place of an attribute's, of rows about the entity as a whole."""
@@ -29,8 +38,6 @@ SEALED_COLUMNS: Final = (
     " row_group, first_row, count"
 )
 """What `Sealed` takes."""
-_TIMES: Final = {"observedAt": 1, "createdAt": 3, "modifiedAt": 2, "deletedAt": 2}
-"""Place of a span's time among the columns."""
 
 
 class Series(NamedTuple):
@@ -89,9 +96,9 @@ class History:
             parts = list(self._parts(series, span))
             if parts:
                 gathered.setdefault(names, []).extend(parts)
-        held = {names: _windowed(chunks.joined(parts), span) for names, parts in gathered.items()}
+        held = {names: windowed(chunks.joined(parts), span) for names, parts in gathered.items()}
         if span.last is not None:
-            held = _newest(held, span)
+            held = newest_rows(held, span)
         elif span.first is not None:
             held = {
                 names: columns.take(np.arange(min(span.first, len(columns))))
@@ -196,7 +203,7 @@ class History:
             [
                 self.rows(series),
                 *self._chunks(series, "", ()),
-                *(_limited(self._files.read(item), series.limit) for item in self._sealed(series)),
+                *(limited(self._files.read(item), series.limit) for item in self._sealed(series)),
             ]
         )
 
@@ -216,24 +223,24 @@ class History:
 
     def _parts(self, series: Series, span: Span) -> Iterator[Columns]:
         """All parts that may hold rows of the span; newest first where only the last count."""
-        conditions, values = _overlapping(span)
+        conditions, values = overlapping(span)
         if span.last is not None:
             yield from self._newest_parts(series, span, conditions, values)
             return
         if span.first is not None and span.time == "observedAt":
             yield from self._oldest_parts(series, span, conditions, values)
             return
-        yield _limited(self.rows(series), series.limit)
+        yield limited(self.rows(series), series.limit)
         yield from self._chunks(series, conditions, values)
         for sealed in self._sealed(series, conditions, values):
-            yield _limited(self._files.read(sealed), series.limit)
+            yield limited(self._files.read(sealed), series.limit)
 
     def _oldest_parts(
         self, series: Series, span: Span, conditions: str, values: Sequence[int]
     ) -> Iterator[Columns]:
         """Parts from the oldest on, until later ones cannot hold any of the first rows."""
         assert span.first is not None  # noqa: S101
-        first = _windowed(_limited(self.rows(series), series.limit), span)
+        first = windowed(limited(self.rows(series), series.limit), span)
         yield first
         times = [first.observed_us[: span.first]]
         held: list[tuple[int, str, int]] = []
@@ -248,7 +255,7 @@ class History:
             oldest = np.sort(np.concatenate(times))
             if len(oldest) >= span.first and (span.first == 0 or oldest[span.first - 1] < first_us):
                 return
-            part = _windowed(_limited(self.part(table, key), series.limit), span)
+            part = windowed(limited(self.part(table, key), series.limit), span)
             times.append(part.observed_us[: span.first])
             yield part
 
@@ -257,8 +264,8 @@ class History:
     ) -> Iterator[Columns]:
         """Chunks from the newest on, until older ones cannot hold any of the last rows."""
         assert span.last is not None  # noqa: S101
-        name = Columns._fields[_TIMES[span.time]]
-        first = _trimmed(_limited(self.rows(series), series.limit), span)
+        name = Columns._fields[TIMES[span.time]]
+        first = trimmed(limited(self.rows(series), series.limit), span)
         yield first
         times = [getattr(first, name)]
         column = "last_observed_us" if span.time == "observedAt" else "last_recorded_us"
@@ -277,7 +284,7 @@ class History:
                 span.last == 0 or np.sort(newest)[-span.last] > last_us
             ):
                 return
-            part = _trimmed(_limited(self.part(table, key), series.limit), span)
+            part = trimmed(limited(self.part(table, key), series.limit), span)
             times.append(getattr(part, name))
             yield part
 
@@ -300,7 +307,7 @@ class History:
             (*series, *values),
         )
         for (body,) in rows:
-            yield _limited(chunks.decode(body), series.limit)
+            yield limited(chunks.decode(body), series.limit)
 
     def _sealed(
         self, series: Series, conditions: str = "", values: Sequence[int] = ()
@@ -327,8 +334,8 @@ class History:
     ) -> Aggregate:
         """Numeric values aggregated; see `Ledger.aggregate`."""
         asked = msgspec.structs.replace(span, attributes=(attribute,))
-        place = _TIMES[span.time]
-        conditions, values = _overlapping(span)
+        place = TIMES[span.time]
+        conditions, values = overlapping(span)
         times: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
         numbers: list[NDArray[np.float64]] = [np.zeros(0)]
         for series in self.series_of(seen, entity_id, asked):
@@ -350,7 +357,7 @@ class History:
                 else:
                     parts.append(chunks.decode(body))
             for part in parts:
-                kept = _limited(part, series.limit)
+                kept = limited(part, series.limit)
                 times.append(kept[place])  # type: ignore[arg-type]
                 numbers.append(kept.number)
         return chunks.aggregated(
@@ -401,7 +408,7 @@ class History:
         one = msgspec.structs.replace(span, last=1)
         for series in self.series_of(seen, entity_id, one):
             for part in self._parts(series, one):
-                if len(_windowed(part, one)):
+                if len(windowed(part, one)):
                     return True
         return False
 
@@ -448,79 +455,3 @@ class History:
             present = (part.recorded_us <= until_us) & (part.marks < chunks.LATE)
             if series.attribute != ENTITY_ITSELF and bool(present.any()):
                 return
-
-
-def _limited(columns: Columns, limit: int) -> Columns:
-    if limit == NO_LIMIT or not len(columns) or columns.sequence[-1] <= limit:
-        return columns
-    return columns.take(columns.sequence <= limit)
-
-
-def _overlapping(span: Span) -> tuple[str, list[int]]:
-    """Conditions on chunks that may hold rows of the span."""
-    kind = {"observedAt": "observed", "modifiedAt": "recorded", "deletedAt": "recorded"}.get(
-        span.time
-    )
-    conditions, values = "", []
-    if kind == "observed":
-        conditions += " AND first_observed_us IS NOT NULL"
-    if kind is not None and span.from_us is not None:
-        conditions += f" AND last_{kind}_us >= ?"
-        values.append(span.from_us)
-    if kind is not None and span.to_us is not None:
-        conditions += f" AND first_{kind}_us < ?"
-        values.append(span.to_us)
-    return conditions, values
-
-
-def _windowed(columns: Columns, span: Span) -> Columns:
-    """Rows of the span, in order of its time."""
-    times: NDArray[np.int64] = columns[_TIMES[span.time]]  # type: ignore[assignment]
-    kept = times != NO_TIME
-    gone = columns.marks % chunks.LATE == OPERATIONS.index("delete")
-    if span.time == "deletedAt":
-        kept &= gone
-    elif span.time == "createdAt":
-        kept &= ~gone
-    if span.from_us is not None:
-        kept &= times >= span.from_us
-    if span.to_us is not None:
-        kept &= times < span.to_us
-    places = np.flatnonzero(kept)
-    order = np.argsort(times[places], kind="stable")
-    return columns.take(places[order])
-
-
-def _trimmed(columns: Columns, span: Span) -> Columns:
-    """The newest rows of a part that may be wanted."""
-    kept = _windowed(columns, span)
-    first = max(0, len(kept) - (span.last or 0))
-    return kept.take(np.arange(first, len(kept))) if first else kept
-
-
-def _newest(held: dict[tuple[str, str], Columns], span: Span) -> dict[tuple[str, str], Columns]:
-    """At most so many of the newest rows of each attribute, its datasets together."""
-    assert span.last is not None  # noqa: S101
-    place = _TIMES[span.time]
-    by_attribute: dict[str, list[tuple[str, str]]] = {}
-    for names in held:
-        by_attribute.setdefault(names[0], []).append(names)
-    kept = {}
-    for theirs in by_attribute.values():
-        ranked = []
-        for names in theirs:
-            columns = held[names]
-            times: NDArray[np.int64] = columns[place]  # type: ignore[assignment]
-            ranked += [
-                (time, sequence, names, row)
-                for row, (time, sequence) in enumerate(
-                    zip(times.tolist(), columns.sequence.tolist(), strict=True)
-                )
-            ]
-        ranked.sort(key=lambda item: item[:2])
-        chosen: dict[tuple[str, str], list[int]] = {}
-        for _, _, names, row in ranked[max(0, len(ranked) - span.last) :]:
-            chosen.setdefault(names, []).append(row)
-        for names, rows in chosen.items():
-            kept[names] = held[names].take(np.array(sorted(rows), dtype=np.int64))
-    return kept

@@ -11,7 +11,7 @@ import shapely
 
 from lingjing.twin.documents import LOCATION, decode, encode
 from lingjing.twin.interned import Interned
-from lingjing.twin.packed import boxes, document_shape, packed_shape
+from lingjing.twin.packed import around, boxes, document_shape, packed_shape
 from lingjing.twin.parts import (
     BranchPart,
     ClockPart,
@@ -28,10 +28,10 @@ from lingjing.twin.parts import (
     outward,
 )
 from lingjing.twin.sealing import SealedFiles
-from lingjing.twin.sqlite_driver import around
+from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_history import History, Series
 from lingjing.twin.sqlite_past import HistoryWriter
-from lingjing.twin.sqlite_reading import NO_LIMIT, past_document, squeezed
+from lingjing.twin.sqlite_reading import past_document, squeezed
 from lingjing.vocabulary import LingjingError
 
 _names = msgspec.json.Decoder(tuple[str, ...]).decode

@@ -17,8 +17,9 @@ from lingjing.twin.interned import Interned
 from lingjing.twin.ledger import Span
 from lingjing.twin.moments import shorten
 from lingjing.twin.sealing import Sealed, SealedFiles
+from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_history import ENTITY_ITSELF, SEALED_COLUMNS, History, Series, subjects
-from lingjing.twin.sqlite_reading import NO_LIMIT, Level
+from lingjing.twin.sqlite_reading import Level
 
 _MOST_REMEMBERED: Final = 200_000
 _SERIES_AT_ONCE: Final = 64

@@ -16,9 +16,9 @@ from lingjing.twin.documents import LOCATION, Document, decode
 from lingjing.twin.interned import COLUMNS, Interned, Shape, shape_meets
 from lingjing.twin.ledger import Bounds, Branch, Found, Record, Selection
 from lingjing.twin.packed import boxes, document_shape
+from lingjing.twin.spans import NO_LIMIT
 from lingjing.vocabulary import LingjingError
 
-NO_LIMIT: Final = (1 << 63) - 1
 _FEW_SHAPES: Final = 16
 _FEW_PLACES: Final = 4_000
 _FIRST_PIECE: Final = 48

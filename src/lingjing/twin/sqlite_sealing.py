@@ -14,10 +14,10 @@ from lingjing.twin import chunks, sealing
 from lingjing.twin.chunks import NO_TIME, Columns
 from lingjing.twin.documents import encode
 from lingjing.twin.sealing import Sealed, Stretch
+from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_driver import SqliteDriver
 from lingjing.twin.sqlite_history import ENTITY_ITSELF, Series
 from lingjing.twin.sqlite_past import SeriesKey, standing_of
-from lingjing.twin.sqlite_reading import NO_LIMIT
 
 
 def seal(driver: SqliteDriver, before_us: int, folder: Path, base: Path) -> dict[str, Any]:

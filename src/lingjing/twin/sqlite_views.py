@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import apsw
@@ -10,14 +10,15 @@ import msgspec
 
 from lingjing.twin.checks import check_geometries
 from lingjing.twin.columns import Group, build_view
-from lingjing.twin.entities import Entity
+from lingjing.twin.entities import District, Entity
 from lingjing.twin.interned import COLUMNS, Interned
 from lingjing.twin.ledger import Branch, Record
 from lingjing.twin.packed import document_entity, kind_and_district
 from lingjing.twin.rows import read_groups, read_provenances, read_relationships
+from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_history import History
 from lingjing.twin.sqlite_looking_back import LookingBack
-from lingjing.twin.sqlite_reading import NO_LIMIT, Level, hidden, levels, past_records
+from lingjing.twin.sqlite_reading import Level, hidden, levels, past_records
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError, Provenance
 
@@ -230,3 +231,45 @@ def chain_of(connection: apsw.Connection, tenant: str, name: str) -> tuple[Branc
     while chain[-1].parent is not None:
         chain.append(by_key[chain[-1].parent])
     return tuple(chain)
+
+
+class SqliteTwin:
+    """A district as it stood when the twin was asked for; a `Twin`.
+
+    What is written to entities afterwards does not show. A view asked for the first time after
+    another import raises `twin.changed-meanwhile`: columns of two states never mix.
+
+    Args:
+        district: The district's record.
+        standing: Numbers of the last import and the last edit, and the time seen [µs].
+        chain: The branch and its ancestors.
+        view, kinds: Ask the store.
+    """
+
+    def __init__(
+        self,
+        district: District,
+        standing: tuple[int, int, int],
+        chain: tuple[Branch, ...],
+        *,
+        view: Callable[[SqliteTwin, str], TwinView],
+        kinds: Callable[[SqliteTwin], tuple[str, ...]],
+    ) -> None:
+        self._district = district
+        self.revision, self.edited, self.at_us = standing
+        self.chain = chain
+        self._view = view
+        self._kinds = kinds
+
+    @property
+    def district(self) -> District:
+        """The district's record, settings included."""
+        return self._district
+
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds present, sorted."""
+        return self._kinds(self)
+
+    def view(self, kind: str) -> TwinView:
+        """All entities of a kind as columns; an empty view where there are none."""
+        return self._view(self, kind)
