@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -19,6 +19,7 @@ import msgspec
 
 from lingjing.interfaces.ngsild.context_parsing import ContextReader
 from lingjing.interfaces.ngsild.context_store import (
+    COLLECTION,
     ContextStore,
     Kept,
     local_id,
@@ -99,6 +100,11 @@ class Contexts:
         self._failed: dict[str, tuple[float, LingjingError]] = {}
         self._loading: dict[str, asyncio.Task[Any]] = {}
         self._used: dict[str, Use] = {}
+        self._is_stale = False
+        listen: Callable[[Callable[[str, str], None]], None] | None
+        listen = getattr(ledger, "listen_to_notes", None)
+        if listen is not None:
+            listen(self._note_changed)
 
     async def terms(self, context: Any, tenant: str = "") -> Terms:
         """The terms of an @context: an address, an object, a list of both, or null.
@@ -106,6 +112,9 @@ class Contexts:
         Raises:
             LingjingError: `ngsild.context-…`.
         """
+        if self._is_stale:
+            self._is_stale = False
+            self.forget()
         key = (tenant, context if isinstance(context, str) else _encode(context))
         ready = self._ready.get(key)
         if ready is None or ready.until < time.monotonic():
@@ -187,6 +196,12 @@ class Contexts:
         self._ready.clear()
         self._failed.clear()
         self._implied.clear()
+
+    def _note_changed(self, tenant: str, collection: str) -> None:
+        """Hear from the driver's thread that another process changed small records."""
+        del tenant
+        if collection == COLLECTION:
+            self._is_stale = True
 
     def core_kept(self) -> Kept:
         """The core @context as if it were stored."""
