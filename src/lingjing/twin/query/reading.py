@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from typing import Final
 
@@ -205,7 +206,10 @@ class _Parser:
             return Scalar(_temporal_kind(text) or "string", text, quoted=True)
         found = scanner.match(_NUMBER)
         if found:
-            return Scalar("number", float(found))
+            number = float(found)
+            if not math.isfinite(number):
+                raise scanner.fault("Number", start)
+            return Scalar("number", number)
         found = scanner.match(_WORD)
         # a brace or a bracket never ends a value: the grammar closes them before the operator
         if not found:

@@ -248,6 +248,7 @@ def test_paths_follow_relationships() -> None:
         ("level.", 7),
         ("level~=", 8),
         ("level==1 2", 10),
+        ("level>1e999", 7),
     ],
 )
 def test_a_fault_is_told_with_its_place(text: str, position: int) -> None:
