@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import re
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -16,6 +15,7 @@ from lingjing.twin.documents import LOCATION, Document, decode
 from lingjing.twin.interned import COLUMNS, Interned, Shape, shape_meets
 from lingjing.twin.ledger import Bounds, Branch, Found, Record, Selection
 from lingjing.twin.packed import boxes, document_shape
+from lingjing.twin.query.patterns import finder
 from lingjing.twin.spans import NO_LIMIT
 from lingjing.vocabulary import LingjingError
 
@@ -128,7 +128,7 @@ class Finder:
         self._asked = asked
         self._by_shape = any(asked)
         self._shapes = interned.allowed(connection, *asked) if self._by_shape else frozenset[int]()
-        self._pattern = re.compile(selection.id_pattern) if selection.id_pattern else None
+        self._pattern = finder(selection.id_pattern) if selection.id_pattern else None
 
     def found(self) -> Found:
         """The wanted part, and the total where asked."""
@@ -199,7 +199,7 @@ class Finder:
         selection, pattern, accept = self._selection, self._pattern, self._selection.accept
         scanned = 0
         for record in candidates:
-            if pattern is not None and pattern.search(record.id) is None:
+            if pattern is not None and not pattern(record.id):
                 continue
             scanned += 1
             if selection.most_scanned is not None and scanned > selection.most_scanned:
