@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +16,7 @@ from lingjing.twin.documents import Instance, decode
 from lingjing.twin.interned import Interned, shape_meets
 from lingjing.twin.ledger import Aggregate, Method, Moment, Selection, Span
 from lingjing.twin.moments import lengthen
+from lingjing.twin.query.patterns import finder
 from lingjing.twin.sealing import Sealed, SealedFiles
 from lingjing.twin.spans import (
     NO_LIMIT,
@@ -373,13 +373,13 @@ class History:
 
     def ids(self, seen: Sequence[Level], selection: Selection, span: Span) -> list[str]:
         """Ids of entities that have rows in the span; see `Ledger.history_ids`."""
-        pattern = re.compile(selection.id_pattern) if selection.id_pattern else None
+        pattern = finder(selection.id_pattern) if selection.id_pattern else None
         found: list[str] = []
         wanted = None if selection.limit is None else selection.offset + selection.limit
         for entity_id, types in self._known(seen, selection):
             if wanted is not None and len(found) >= wanted:
                 break
-            if pattern is not None and pattern.search(entity_id) is None:
+            if pattern is not None and not pattern(entity_id):
                 continue
             asked = (selection.types, selection.without_type, ())
             if shape_meets(types, (), asked) and self._has_rows(seen, entity_id, span):
