@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conformance_client import Api
 from receivers import Receiver
-from watching import RISER, S, kept, prop, riser, subscribe, told, until
+from watching import RISER, S, kept, prop, riser, subscribe, subscription, told, until
 
 from lingjing.twin.ledger import Ledger
 from lingjing.twin.postgres_ledger import PostgresLedger
@@ -109,3 +109,24 @@ def test_throttling_holds_over_all_servers(two_servers: tuple[Api, Api]) -> None
         told(receiver)
         two.patch(ATTRIBUTES, {"temperature": prop(2)})
         assert receiver.nothing(0.4)
+
+
+def test_subscriptions_of_a_dropped_branch_end_with_it(open_twin: Open) -> None:
+    ledger = open_twin()
+    with server(ledger) as api, Receiver() as receiver:
+        branch = ledger.create_branch(ledger.branch(""), "what-if")
+        inside = {"headers": {"NGSILD-Snapshot": "what-if"}}
+        body = subscription(receiver.url)
+        assert api.post("/subscriptions", body, **inside).status_code == 201
+        api.make(riser(), **inside)
+        assert told(receiver) == [riser()]
+        ledger.drop_branch(branch)
+        subscriptions = api.service.subscriptions
+        assert subscriptions is not None
+        assert len(subscriptions.watches()) == 1
+        api.run(subscriptions.forget_dropped())
+        assert subscriptions.watches() == []
+        assert ledger.notes("", f"subscriptions@{branch.key}") == []
+        assert api.post("/subscriptions", body).status_code == 201
+        api.run(subscriptions.forget_dropped())
+        assert len(subscriptions.watches()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,10 @@ class Api:
         cookies = options.pop("cookies", None)
         assert not cookies
         return self._runner.run(self._client.request(**options))
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What a coroutine gives, run in the loop of the server."""
+        return self._runner.run(work)
 
     def wait(self, seconds: float) -> None:
         """Let the server live on for a while."""

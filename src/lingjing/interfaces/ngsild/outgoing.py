@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -178,6 +179,8 @@ class Outgoing:
                 limit=0,
                 limit_per_host=64,
                 keepalive_timeout=30.0,
+                # made here, not when the library is imported: it reads the certificates now
+                ssl=ssl.create_default_context(),
                 # the last lock: also addresses that stand in the URL pass here
                 socket_factory=self._socket,
             )

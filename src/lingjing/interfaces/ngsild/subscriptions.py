@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 from lingjing.interfaces.ngsild.notify import Endpoint, Event, Settings
@@ -19,22 +20,26 @@ from lingjing.interfaces.ngsild.registrations_records import (
     decode_registration,
 )
 from lingjing.interfaces.ngsild.subscriptions_matching import Watch
-from lingjing.interfaces.ngsild.subscriptions_notifier import STATUS, Notifier, Subscriber
+from lingjing.interfaces.ngsild.subscriptions_notifier import Notifier, Subscriber
 from lingjing.interfaces.ngsild.subscriptions_records import (
     ENTITIES,
     REGISTRATIONS,
     REVISION,
+    STATUS,
     Stored,
+    clock_key,
     collection,
     decode_stored,
+    delete_records,
 )
 from lingjing.interfaces.ngsild.subscriptions_tally import decode_counts
 from lingjing.interfaces.ngsild.terms import Terms
-from lingjing.twin.ledger import Branch, Ledger
+from lingjing.twin.ledger import Branch, Desk, Job, Ledger
 from lingjing.vocabulary import LingjingError
 
 KINDS: Final = (ENTITIES, REGISTRATIONS)
 _LOOK_S: Final = 1.0
+_TIDY_S: Final = 30.0
 _SETTLING_TURNS: Final = 20
 _SETTLING_S: Final = 0.005
 
@@ -79,7 +84,7 @@ class Subscriptions:
             self._registered,
         )
         self._seen: dict[str, bytes | None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         self._is_listening = False
 
@@ -96,14 +101,15 @@ class Subscriptions:
             listen_to_notes = getattr(self._ledger, "listen_to_notes", None)
             if listen_to_notes is not None:
                 listen_to_notes(lambda _, name: self._heard(loop, name))
-            self._task = loop.create_task(self._look())
+            self._tasks.append(loop.create_task(self._look()))
+        self._tasks.append(asyncio.get_running_loop().create_task(self._tidy()))
 
     async def stop(self, timeout_s: float = 2.0) -> None:
         """Tell what waits, for at most so long [s], and end."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
         await asyncio.to_thread(self._notifier.stop, timeout_s)
 
     def put(self, kind: str, branch: Branch, stored: Stored, terms: Terms) -> None:
@@ -144,9 +150,9 @@ class Subscriptions:
 
     def deliveries(self, kind: str, branch: Branch, subscription_id: str) -> dict[str, Any]:
         """Members about the notifications of a subscription (5.2.14.2)."""
-        clock_key = f"{branch.key} {subscription_id}"
-        counts = decode_counts(self._ledger.note(branch.tenant, STATUS, clock_key))
-        subscriber = self._notifier.subscriber((kind, branch.key, subscription_id))
+        key = (kind, branch.key, subscription_id)
+        counts = decode_counts(self._ledger.note(branch.tenant, STATUS, clock_key(*key)))
+        subscriber = self._notifier.subscriber(key)
         return (counts if subscriber is None else subscriber.tally.over(counts)).members()
 
     def registration_changed(
@@ -189,6 +195,32 @@ class Subscriptions:
         """Figures for the observer (see `Notifier.metrics`)."""
         return self._notifier.metrics()
 
+    async def _tidy(self) -> None:
+        """Now and then forget what belongs to branches that are gone."""
+        while True:
+            await asyncio.sleep(_TIDY_S)
+            try:
+                await self.forget_dropped()
+            except LingjingError as error:
+                _log.warning("subscriptions of dropped branches are kept for now: %s", error)
+
+    async def forget_dropped(self) -> None:
+        """End the subscriptions of branches that were dropped."""
+        lost: dict[str, list[Subscriber]] = {}
+        for subscriber in self._notifier.subscribers():
+            branch = subscriber.watch.branch
+            if branch.parent is not None:
+                lost.setdefault(branch.tenant, []).append(subscriber)
+        for tenant, subscribers in lost.items():
+            branches = await asyncio.to_thread(self._ledger.branches, tenant)
+            living = {branch.key for branch in branches}
+            gone = [item for item in subscribers if item.watch.branch.key not in living]
+            for item in gone:
+                self._notifier.remove(item.watch.key)
+            if gone:
+                job = Job(branches[0], (), partial(_forget, subscribers=gone))
+                await asyncio.wrap_future(self._ledger.submit(job))
+
     def _heard(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
         """Another process changed small records; called from a thread of the ledger."""
         if name == REVISION and not loop.is_closed():
@@ -227,13 +259,13 @@ class Subscriptions:
         for key, (branch, stored) in found.items():
             held = at_work.get(key)
             if held is None or held.since_us != stored.modified_us:
-                terms = await self._terms(stored, tenant)
+                terms = await self.terms_of(stored, tenant)
                 try:
                     self.put(key[0], branch, stored, terms)
                 except LingjingError as error:
                     _log.warning("subscription %s cannot be put to work: %s", key[2], error)
 
-    async def _terms(self, stored: Stored, tenant: str) -> Terms:
+    async def terms_of(self, stored: Stored, tenant: str) -> Terms:
         """The `@context` of a subscription; the core where it cannot be had any more."""
         for context in (stored.notification_context, stored.context):
             try:
@@ -241,6 +273,11 @@ class Subscriptions:
             except LingjingError as error:
                 _log.warning("subscription %s lacks its @context: %s", stored.kept["id"], error)
         return self._contexts.core
+
+
+def _forget(desk: Desk, subscribers: Sequence[Subscriber]) -> None:
+    for subscriber in subscribers:
+        delete_records(desk, subscriber.note, subscriber.watch.key)
 
 
 def endpoint_of(kept: Mapping[str, Any]) -> Endpoint:

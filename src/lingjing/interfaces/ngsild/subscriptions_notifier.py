@@ -27,7 +27,12 @@ from lingjing.interfaces.ngsild.subscriptions_matching import (
     Watch,
     touched,
 )
-from lingjing.interfaces.ngsild.subscriptions_records import ENTITIES
+from lingjing.interfaces.ngsild.subscriptions_records import (
+    CLOCKS,
+    ENTITIES,
+    STATUS,
+    clock_key,
+)
 from lingjing.interfaces.ngsild.subscriptions_tally import (
     Counts,
     Tally,
@@ -39,8 +44,6 @@ from lingjing.twin.documents import Document
 from lingjing.twin.ledger import Commit, Desk, Entry, Job, Ledger, Selection
 from lingjing.vocabulary import LingjingError
 
-STATUS: Final = "subscription-status"
-CLOCKS: Final = "subscription-clocks"
 PERIODIC_MOST: Final = 1000
 """Entities in one periodic notification; more go into further ones."""
 _FLUSH_S: Final = 1.0
@@ -79,12 +82,7 @@ class Subscriber:
         return str(self.watch.kept["id"])
 
     @property
-    def clock_key(self) -> str:
-        """Key of the small record by which processes agree who notifies."""
-        return f"{self.watch.branch.key} {self.id}"
-
-
-class Notifier:
+    class Notifier:
     """Matches commits to subscriptions and has the notifications delivered.
 
     Args:
@@ -156,6 +154,8 @@ class Notifier:
         with self._lock:
             held = self._subscribers.get(watch.key)
             if held is not None:
+                if held.watch.since_us > watch.since_us:
+                    return  # what was changed later is at work already
                 subscriber.tally = held.tally
                 subscriber.queue = held.queue
                 if held.queue is not None:

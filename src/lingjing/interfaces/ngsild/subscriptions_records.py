@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lingjing.twin.ledger import TRUNK, Branch
+from lingjing.twin.ledger import TRUNK, Branch, Desk
 
 ENTITIES: Final = "subscriptions"
 """Kind of the subscriptions to entities, and first word of their collection."""
@@ -15,6 +15,10 @@ REGISTRATIONS: Final = "csourceSubscriptions"
 """Kind of the subscriptions to context-source registrations."""
 REVISION: Final = "subscription-revision"
 """Collection of one record that changes with every subscription of the tenant."""
+STATUS: Final = "subscription-status"
+"""Collection of the counts of notifications."""
+CLOCKS: Final = "subscription-clocks"
+"""Collection of the moments by which servers agree who notifies."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -56,3 +60,20 @@ def status_of(kept: Mapping[str, Any], now_us: int, expires_us: int | None) -> s
     if expires_us is not None and expires_us <= now_us:
         return "expired"
     return "active" if kept.get("isActive", True) else "paused"
+
+
+def clock_key(self) -> str:
+    """Key of the small record by which processes agree who notifies."""
+    return clock_key(*self.watch.key)
+
+
+def clock_key(kind: str, branch_key: int, subscription_id: str) -> str:
+    """Key of the small records about the notifications of a subscription."""
+    return f"{kind} {branch_key} {subscription_id}"
+
+
+def delete_records(desk: Desk, note: tuple[str, str], key: tuple[str, int, str]) -> bool:
+    """Remove a subscription and what is kept about its notifications; whether there was one."""
+    for collection in (STATUS, CLOCKS):
+        desk.delete_note(collection, clock_key(*key))
+    return desk.delete_note(*note)

@@ -27,7 +27,6 @@ from lingjing.interfaces.ngsild.requests import (
     done,
 )
 from lingjing.interfaces.ngsild.service import Service
-from lingjing.interfaces.ngsild.subscriptions_notifier import CLOCKS, STATUS
 from lingjing.interfaces.ngsild.subscriptions_reading import (
     ReadSubscription,
     read_change,
@@ -39,6 +38,7 @@ from lingjing.interfaces.ngsild.subscriptions_records import (
     Stored,
     collection,
     decode_stored,
+    delete_records,
     encode_stored,
 )
 from lingjing.interfaces.ngsild.subscriptions_writing import write_subscription
@@ -150,8 +150,9 @@ class Operations:
             # looked up before anything is changed
             await _context_of(service, request, uri(body["jsonldContext"], "jsonldContext"))
         stored = await service.write(Job(branch, (), run))
-        told = await service.contexts.terms(stored.notification_context, request.tenant)
-        await self._put(service, branch, stored, told)
+        if service.subscriptions is not None:
+            told = await service.subscriptions.terms_of(stored, request.tenant)
+            await self._put(service, branch, stored, told)
         return done()
 
     async def delete(self, service: Service, request: Request) -> Answer:
@@ -161,10 +162,9 @@ class Operations:
         name = collection(self._kind, branch)
 
         def run(desk: Desk) -> None:
-            if not desk.delete_note(name, subscription_id):
+            key = (self._kind, branch.key, subscription_id)
+            if not delete_records(desk, (name, subscription_id), key):
                 raise LingjingError("ngsild.no-resource", id=subscription_id[:300])
-            for kept in (STATUS, CLOCKS):
-                desk.delete_note(kept, f"{branch.key} {subscription_id}")
             desk.put_note(REVISION, "", desk.now.encode())
 
         await service.write(Job(branch, (), run))
