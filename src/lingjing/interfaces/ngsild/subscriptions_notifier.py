@@ -82,7 +82,12 @@ class Subscriber:
         return str(self.watch.kept["id"])
 
     @property
-    class Notifier:
+    def clock_key(self) -> str:
+        """Key of the small record by which processes agree who notifies."""
+        return clock_key(*self.watch.key)
+
+
+class Notifier:
     """Matches commits to subscriptions and has the notifications delivered.
 
     Args:

@@ -62,11 +62,6 @@ def status_of(kept: Mapping[str, Any], now_us: int, expires_us: int | None) -> s
     return "active" if kept.get("isActive", True) else "paused"
 
 
-def clock_key(self) -> str:
-    """Key of the small record by which processes agree who notifies."""
-    return clock_key(*self.watch.key)
-
-
 def clock_key(kind: str, branch_key: int, subscription_id: str) -> str:
     """Key of the small records about the notifications of a subscription."""
     return f"{kind} {branch_key} {subscription_id}"
