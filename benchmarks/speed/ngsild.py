@@ -198,7 +198,8 @@ def measure(entities: int, store: str | None = None) -> dict[str, dict[str, floa
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "-c", "from lingjing.interfaces.start import main; main()",
-            "serve", "--no-browser", "--data", folder, "--port", str(port), *(["--store", store] if store else []),
+            "serve", "--no-browser", "--data", folder, "--port", str(port),
+            *(["--store", store] if store else []),
         ]  # fmt: skip
         with running(command, port, "/health") as address:
             fill(address, entities)

@@ -108,12 +108,17 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `access.toml` says; everything has a safe default."""
+    """What `access.toml` says; everything has a safe default.
+
+    `contexts` names files (from the data folder) that hold the `@context` of an address, for use
+    without a network.
+    """
 
     access: Doors = Doors()
     oidc: OidcSettings | None = None
     outgoing: Outgoing = Outgoing()
     limits: Limits = Limits()
+    contexts: dict[str, str] = {}
 
 
 def read_settings(path: Path) -> AccessSettings:

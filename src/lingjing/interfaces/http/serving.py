@@ -142,6 +142,8 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     address, port = listening.getsockname()[:2]
     settings = read_settings(wanted.data_dir / ACCESS_FILE)
     gate = Gate(settings, ledger, wanted.data_dir, beyond_loopback=address not in LOOPBACK)
+    files = {url: wanted.data_dir / name for url, name in settings.contexts.items()}
+    files.update(wanted.contexts)
     networks = Networks((*settings.outgoing.networks, *wanted.networks), own_ports=(port,))
     base = address_of(listening).rstrip("/")
     contexts = Contexts(ledger, wanted.contexts, Outgoing(networks), base=base)

@@ -31,7 +31,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 _WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT"})
 _ECHOED: Final = ("ngsild-tenant", "ngsild-snapshot")
-_EVERYWHERE: Final = frozenset({"at"})
+_READING: Final = frozenset({"at"})
+"""Parameters of every operation that reads."""
 _TENANT: Final = re.compile(r"[\w.-]{1,100}")
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,10 @@ class Application:
         self._headers = [
             (name.lower().encode(), value.encode()) for name, value in (headers or {}).items()
         ]
-        self._known = {id(route): route.parameters | _EVERYWHERE for route in self.router.routes}
+        self._known = {
+            id(route): route.parameters | (_READING if route.role == "read" else set())
+            for route in self.router.routes
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""

@@ -53,10 +53,17 @@ async def _run(service: Service, request: Request, read: Read, lay: Lay) -> Answ
     """Read all entities, do what can be done in one job, and say what came of each."""
     read_items: list[tuple[str, Any]] = []
     failed: list[Failure] = []
-    for member in await _members(request):
+    members = await _members(request)
+    shared = None if request.has_ld_body else await request.terms_of(None)
+    for member in members:
         entity_id = _id_of(member)
         try:
-            read_items.append((entity_id, read(member, await request.terms_of(member))))
+            # One @context serves all entities, unless one of them tries to bring its own.
+            if shared is None or (isinstance(member, dict) and "@context" in member):
+                terms = await request.terms_of(member)
+            else:
+                terms = shared
+            read_items.append((entity_id, read(member, terms)))
         except LingjingError as error:
             failed.append((entity_id, error))
 

@@ -255,7 +255,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "query", "required": False, "schema": PARAMETERS.get(name, _TEXT)}
-        for name in sorted(route.parameters | {"at"})
+        for name in sorted(route.parameters | ({"at"} if route.role == "read" else set()))
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import logging
 import time
@@ -122,6 +123,9 @@ class Transience:
         self._due: dict[tuple[int, str], int] = {}
         self._heap: list[tuple[int, int, str, Branch]] = []
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sooner = asyncio.Event()
+        self._until_s = 0.0
         service.ledger.listen(self._take)
 
     def _take(self, commits: Sequence[Commit]) -> None:
@@ -138,14 +142,15 @@ class Transience:
     def _expect(self, branch: Branch, entity_id: str, due_us: int) -> None:
         self._due[branch.key, entity_id] = due_us
         heapq.heappush(self._heap, (due_us, branch.key, entity_id, branch))
+        if self._loop is not None and due_us / 1e6 < self._until_s:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._sooner.set)
 
     def seen(self, branch: Branch, document: Document) -> Document | None:
         """The entity as it may be shown now; None where it has expired."""
-        due = self._due.get((branch.key, document["id"])) if self._due else None
-        if due is None:
+        if "expiresAt" not in document and (branch.key, document["id"]) not in self._due:
             return document
-        now_us = time.time_ns() // 1000
-        return document if due > now_us else living(document, now_us)
+        return living(document, time.time_ns() // 1000)
 
     def restore(self) -> None:
         """Find what expires in a ledger that was written before."""
@@ -164,14 +169,15 @@ class Transience:
 
     def start(self) -> None:
         """Begin taking away what expires; needs a running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run())
 
     async def stop(self) -> None:
         """Stop taking away."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+            self._task = self._loop = None
 
     async def _run(self) -> None:
         while True:
@@ -179,7 +185,11 @@ class Transience:
             if self._heap:
                 wait_s = min(wait_s, self._heap[0][0] / 1e6 - time.time())
             if wait_s > 0:
-                await asyncio.sleep(max(wait_s, 0.005))
+                self._sooner.clear()
+                self._until_s = time.time() + wait_s
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(wait_s, 0.005)):
+                        await self._sooner.wait()
                 continue
             await self.sweep()
 

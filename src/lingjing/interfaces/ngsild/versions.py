@@ -44,7 +44,8 @@ def reformat(written: Any, version: str) -> bool:
 
 def _turn(value: Any, unknown: set[str]) -> bool:
     if isinstance(value, list):
-        return any([_turn(item, unknown) for item in value])
+        # Each is turned, so that looking does not stop at the first.
+        return sum(_turn(item, unknown) for item in value) > 0
     if not isinstance(value, dict):
         return False
     turned = False
