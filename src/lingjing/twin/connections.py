@@ -104,6 +104,19 @@ def prepare(path: Path | None, connection: apsw.Connection, *, read_only: bool) 
     fill_shapes(connection)
 
 
+@contextlib.contextmanager
+def snapshot(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    """One state of the file for all statements inside; joins a transaction that is open."""
+    joins = connection.in_transaction
+    if not joins:
+        connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        if not joins:
+            connection.execute("ROLLBACK")
+
+
 def check_header(path: Path) -> None:
     """Refuse a file that begins like no database: SQLite would write over a very short one.
 

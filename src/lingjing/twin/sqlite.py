@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from lingjing.twin.checks import check_name
-from lingjing.twin.connections import check_header, connect, prepare, translated
+from lingjing.twin.connections import check_header, connect, prepare, snapshot, translated
 from lingjing.twin.contract import Bounds
 from lingjing.twin.entities import District, Entity, SourceRecord
 from lingjing.twin.interned import Interned
@@ -282,7 +282,7 @@ class SqliteStore:
         the last commit.
         """
         if self._path is None or self._read_only:
-            with self._lock, translated(self._shown), _snapshot(self._main):
+            with self._lock, translated(self._shown), snapshot(self._main):
                 yield self._main
             return
         if self._lock.acquire(blocking=False):
@@ -294,7 +294,7 @@ class SqliteStore:
                 with translated(self._shown):
                     yield self._main
                 return
-        with translated(self._shown), _snapshot(self._reader()) as connection:
+        with translated(self._shown), snapshot(self._reader()) as connection:
             yield connection
 
     def _reader(self) -> apsw.Connection:
@@ -488,10 +488,8 @@ class SqliteStore:
 
     def _untouched_since(self, connection: apsw.Connection, twin: SqliteTwin, key: int) -> bool:
         """Whether nothing of the district was written to in the trunk since the twin was made."""
-        if len(twin.chain) > 1:
-            return False
         newest = connection.execute("SELECT edited FROM district WHERE key = ?", (key,)).get
-        return bool(newest == twin.edited)
+        return len(twin.chain) == 1 and bool(newest == twin.edited)
 
     def _sees_own_writing(self, connection: apsw.Connection) -> bool:
         return connection is self._main and self._depth > 0
@@ -499,16 +497,3 @@ class SqliteStore:
     @property
     def _folder(self) -> Path:
         return Path() if self._path is None else self._path.parent
-
-
-@contextlib.contextmanager
-def _snapshot(connection: apsw.Connection) -> Iterator[apsw.Connection]:
-    """One state of the file for all statements inside; joins a transaction that is open."""
-    joins = connection.in_transaction
-    if not joins:
-        connection.execute("BEGIN")
-    try:
-        yield connection
-    finally:
-        if not joins:
-            connection.execute("ROLLBACK")

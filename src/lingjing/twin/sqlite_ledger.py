@@ -15,7 +15,7 @@ import msgspec
 
 from lingjing.twin.branch_book import BranchBook, check_branch_name
 from lingjing.twin.clerk import Clerk
-from lingjing.twin.connections import check_header, connect, prepare, translated
+from lingjing.twin.connections import check_header, connect, prepare, snapshot, translated
 from lingjing.twin.interned import Interned, Shape
 from lingjing.twin.ledger import (
     TRUNK,
@@ -208,16 +208,8 @@ class SqliteLedger:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
         """A connection that sees one state of the file throughout."""
-        with translated(self._shown):
-            connection = self._reader()
-            nested = connection.in_transaction
-            if not nested:
-                connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                if not nested:
-                    connection.execute("ROLLBACK")
+        with translated(self._shown), snapshot(self._reader()) as connection:
+            yield connection
 
     def _reader(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._local, "reader", None)
