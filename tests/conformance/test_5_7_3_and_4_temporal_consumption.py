@@ -76,6 +76,7 @@ NOTHING = [
     "pick=level&omit=level",
     "pick=level&attrs=level",
     "pick=feeds{name}",
+    "at=2026-01-20T02:00:00Z",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from lingjing.interfaces.ngsild import entity_maps
-from lingjing.interfaces.ngsild.asked import Asked, bad
+from lingjing.interfaces.ngsild.asked import Asked, bad, conflict
 from lingjing.interfaces.ngsild.entity_maps import EntityMap, map_header
 from lingjing.interfaces.ngsild.names import entity_id_of
 from lingjing.interfaces.ngsild.pages import page_links
@@ -52,6 +52,7 @@ Written = dict[str, Any]
 async def retrieve_evolution(service: Service, request: Request) -> Answer:
     """The evolution of one entity (5.7.3)."""
     entity_id = entity_id_of(request)
+    _refuse_past(request)
     terms = await request.terms()
     asked = Asked(request.query)
     query = read_temporal_query(asked, is_needed=False)
@@ -108,6 +109,7 @@ def temporal_query_of(request: Request, terms: Terms) -> tuple[EntityQuery, Temp
     Raises:
         LingjingError: `query.…`, `ngsild.…`.
     """
+    _refuse_past(request)
     asked = asked_of(request, is_temporal=True)
     times = read_temporal_query(asked, is_needed=True)
     query = read_query(asked, request, terms, more_options=TEMPORAL_OPTIONS)
@@ -118,6 +120,12 @@ def temporal_query_of(request: Request, terms: Terms) -> tuple[EntityQuery, Temp
         if text.partition(";")[0].strip() != "id":
             raise bad("orderBy", text, "id | id;asc | id;desc")
     return query, times
+
+
+def _refuse_past(request: Request) -> None:
+    """Refuse `at`: the evolution is told as it is known now, and its window says which part."""
+    if request.at_us is not None:
+        raise conflict("at", "timerel")
 
 
 def _refuse_links(form: Representation) -> None:

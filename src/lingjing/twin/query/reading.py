@@ -46,7 +46,7 @@ _HINTS: Final = re.compile(rf"{_TYPE}(?:\s*,\s*{_TYPE})*\s*:(?!//)")
 _MEMBER: Final = re.compile(r"[^\s()|;,.\[\]{}=!~<>\"']+")
 _STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=$|[\s;|),]|\.\.)")
-_WORD: Final = re.compile(r"(?:(?!\.\.)[^\s;|(),\"])+")
+_WORD: Final = re.compile(r"(?![=<>!~])(?:(?!\.\.)[^\s;|(),\"\x00-\x1f])+")
 _RAW_PATTERN: Final = re.compile(r'[^\s;|"]+')
 
 
