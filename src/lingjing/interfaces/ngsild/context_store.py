@@ -21,6 +21,8 @@ Kind = Literal["Hosted", "Cached", "ImplicitlyCreated"]
 T = TypeVar("T")
 
 COLLECTION: Final = "contexts"
+MOST_KEPT_BY_ASKING: Final = 2000
+"""From so many stored @contexts of a tenant on, only those that are added on purpose are stored."""
 KINDS: Final[tuple[Kind, ...]] = ("Hosted", "Cached", "ImplicitlyCreated")
 
 _canonical: Final = msgspec.json.Encoder(order="sorted").encode
@@ -72,12 +74,15 @@ class ContextStore:
 
     async def imply(self, tenant: str, context_id: str, context: Any) -> None:
         """Store an @context that an answer names, unless it is there."""
-        if await self.get(tenant, context_id) is None:
+        if await self.get(tenant, context_id) is None and await self._has_room(tenant):
             await self._put(tenant, context_id, served_at(context_id), "ImplicitlyCreated", context)
 
-    async def cache(self, address: str, context: Any) -> Kept:
+    async def cache(self, address: str, context: Any) -> None:
         """Store a downloaded @context, in the place of an older copy."""
-        return await self._put(DEFAULT_TENANT, local_id(address), address, "Cached", context)
+        context_id = local_id(address)
+        is_known = await self._note(DEFAULT_TENANT, context_id) is not None
+        if is_known or await self._has_room(DEFAULT_TENANT):
+            await self._put(DEFAULT_TENANT, context_id, address, "Cached", context)
 
     async def get(self, tenant: str, name: str) -> Kept | None:
         """A stored @context by its identifier, its address here, or where it came from."""
@@ -104,6 +109,13 @@ class ContextStore:
         """Forget a stored @context."""
         home = DEFAULT_TENANT if kept.kind == "Cached" else tenant
         await self._write(home, lambda desk: desk.delete_note(COLLECTION, kept.id))
+
+    async def _has_room(self, tenant: str) -> bool:
+        """Whether readers, too, may still have something stored by what they ask."""
+        notes = await self._read(
+            lambda: self._ledger.notes(tenant, COLLECTION, limit=MOST_KEPT_BY_ASKING)
+        )
+        return len(notes) < MOST_KEPT_BY_ASKING
 
     async def _put(
         self, tenant: str, context_id: str, address: str, kind: Kind, context: Any

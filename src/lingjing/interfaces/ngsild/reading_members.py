@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from datetime import date
 from typing import Any, Final, Literal
 
 from lingjing.interfaces.ngsild.core_terms import NOT_ATTRIBUTES
@@ -156,9 +157,27 @@ def read_value(value: Any, nulls: Nulls) -> Any:
     if value is None:
         raise LingjingError("ngsild.json-null")
     _check_inside(value, nulls == "anywhere", 0)
-    if kind is dict and "@value" in value and value.get("@type") == "DateTime":
-        read_instant(value["@value"])
+    if kind is dict and "@value" in value:
+        _check_typed(value.get("@type"), value["@value"])
     return value
+
+
+def _check_typed(kind: Any, value: Any) -> None:
+    """A typed value that means to be a time is one (4.6.3)."""
+    if kind == "DateTime":
+        read_instant(value)
+    elif kind == "Date":
+        if not isinstance(value, str) or not _is_date(value):
+            raise LingjingError("ngsild.bad-date", value=str(value)[:100])
+    elif kind == "Time" and (not isinstance(value, str) or not _is_instant(f"2000-01-01T{value}")):
+        raise LingjingError("ngsild.bad-time", value=str(value)[:100])
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == 10 and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _check_inside(value: Any, allows_null: bool, depth: int) -> None:

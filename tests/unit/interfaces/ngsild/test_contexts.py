@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 from context_server import ContextServer
 
+from lingjing.interfaces.ngsild import context_store
 from lingjing.interfaces.ngsild import contexts as module
 from lingjing.interfaces.ngsild.contexts import Contexts
 from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS
@@ -281,6 +282,23 @@ def test_what_is_remembered_is_bounded(
             assert terms.expand("a") == f"urn:{number}"
         assert len(contexts._ready) <= 10
         assert len(contexts._inline) <= 10
+
+    run(ledger, work)
+
+
+def test_asking_does_not_fill_the_store_without_end(
+    ledger: SqliteLedger, web: ContextServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context_store, "MOST_KEPT_BY_ASKING", 3)
+
+    async def work(contexts: Contexts) -> None:
+        for number in range(5):
+            address = web.page(f"/{number}", body({"a": f"urn:{number}"}))
+            assert (await contexts.terms(address)).expand("a") == f"urn:{number}"
+            await contexts.keep(await contexts.terms({"b": f"urn:{number}"}))
+        assert len(await contexts.store.all("")) == 3
+        await contexts.store.host("", {"c": "urn:c"})
+        assert len(await contexts.store.all("")) == 4
 
     run(ledger, work)
 

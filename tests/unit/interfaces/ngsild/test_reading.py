@@ -338,6 +338,24 @@ def test_faults_in_attributes_are_named_with_their_place(
     assert fault({"name": attribute}) == (code, place)
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad", "code"),
+    [
+        ("DateTime", WHEN, "2026-01-20 09:00", "ngsild.bad-instant"),
+        ("Date", "2026-01-20", "2026-13-20", "ngsild.bad-date"),
+        ("Date", "2026-01-20", 20260120, "ngsild.bad-date"),
+        ("Date", "2026-01-20", "20260120", "ngsild.bad-date"),
+        ("Time", "09:00:00Z", "25:00:00Z", "ngsild.bad-time"),
+        ("Time", "09:00:00.5Z", "09:00:00", "ngsild.bad-time"),
+        ("Time", "09:00:00Z", ["09:00:00Z"], "ngsild.bad-time"),
+    ],
+)
+def test_typed_times_are_times(kind: str, good: Any, bad: Any, code: str) -> None:
+    assert instance({"value": {"@type": kind, "@value": good}})["value"]["@value"] == good
+    assert fault({"name": {"value": {"@type": kind, "@value": bad}}}) == (code, "name.value")
+    assert instance({"value": {"@type": ["other"], "@value": bad}})["value"]["@value"] == bad
+
+
 @pytest.mark.parametrize("name", ["datasetId", "instanceId", "observedAt", "unitCode", "lang"])
 def test_words_that_the_standard_keeps_cannot_name_attributes(name: str) -> None:
     assert fault({name: {"type": "Property", "value": 1}}) == ("ngsild.reserved-name", name)
