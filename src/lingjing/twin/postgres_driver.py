@@ -92,8 +92,9 @@ class PostgresDriver:
         with self._translated():
             connection = self.connection
             self._told = set()
-            connection.execute("BEGIN")
-            row = connection.execute(_LOCK).fetchone()
+            cursor = connection.execute(b"BEGIN;" + _LOCK)
+            cursor.nextset()
+            row = cursor.fetchone()
             assert row is not None  # noqa: S101
             sequence, recorded_us, writes, layout, *following, self._transaction = row
             self._numbers.begin(following)
@@ -323,12 +324,6 @@ class PostgresDriver:
 
     def _move_clock(self, batch: Batch) -> None:
         """Move the clock, and tell other processes, who hear of it when it is committed."""
-        self.connection.execute(
-            "UPDATE clock SET sequence = %s, recorded_us = greatest(recorded_us, %s),"
-            " writes = %s, next_entity = %s, next_series = %s, next_word = %s,"
-            " next_template = %s, next_shape = %s",
-            (batch.sequence, batch.recorded_us, self._writes + 1, *self._numbers.following),
-        )
         told = {
             "origin": self._origin,
             "after": self._sequence,
@@ -336,5 +331,16 @@ class PostgresDriver:
             "notes": sorted(self._told)[:_MOST_TOLD],
         }
         self.connection.execute(
-            "SELECT pg_notify(%s, %s)", (self._where.schema, encode(told).decode())
+            "WITH moved AS (UPDATE clock SET sequence = %s,"
+            " recorded_us = greatest(recorded_us, %s), writes = %s, next_entity = %s,"
+            " next_series = %s, next_word = %s, next_template = %s, next_shape = %s"
+            " RETURNING only_row) SELECT pg_notify(%s, %s) FROM moved",
+            (
+                batch.sequence,
+                batch.recorded_us,
+                self._writes + 1,
+                *self._numbers.following,
+                self._where.schema,
+                encode(told).decode(),
+            ),
         )

@@ -70,16 +70,16 @@ class Wanted:
             statement.add(f"AND NOT {column} && %s::integer[]", self.unwanted)
 
     def placed(self, statement: Statement) -> None:
-        """Add the condition on the place, of the present rows of `entity e`."""
+        """Add the present rows of `entity e` near the place, found by the index of places."""
         assert self.selection.bounds is not None  # noqa: S101
         west, south, east, north = self.selection.bounds
         # A box over the antimeridian is two.
         spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
         boxed = " OR ".join(["shape && ST_MakeEnvelope(%s, %s, %s, %s, 4326)"] * len(spans))
         corners = [corner for low, high in spans for corner in (low, south, high, north)]
-        statement.add("AND e.key IN (SELECT entity FROM entity_shape WHERE attribute = %s")
+        statement.add("FROM (SELECT DISTINCT entity FROM entity_shape WHERE attribute = %s")
         statement.values.append(-1 if self.place is None else self.place)
-        statement.add(f"AND ({boxed}))", *corners)
+        statement.add(f"AND ({boxed})) g JOIN entity e ON e.key = g.entity", *corners)
 
     def named(self, statement: Statement, after: str) -> None:
         """Add the conditions on the id."""
@@ -197,11 +197,13 @@ def _from(wanted: Wanted, branch: int, after: str) -> Statement:
             if groups != [[groups[0][0]]] or wanted.unwanted:
                 wanted.types(statement, "e.types")
             return statement
-    statement.add("FROM entity e WHERE e.branch = %s AND e.state = 1", branch)
-    wanted.named(statement, after)
-    wanted.types(statement, "e.types")
     if wanted.selection.bounds is not None:
         wanted.placed(statement)
+    else:
+        statement.add("FROM entity e")
+    statement.add("WHERE e.branch = %s AND e.state = 1", branch)
+    wanted.named(statement, after)
+    wanted.types(statement, "e.types")
     return statement
 
 
@@ -291,11 +293,14 @@ def _candidates(
 def _candidates_now(
     statement: Statement, level: Level, wanted: Wanted, after: str, size: int
 ) -> None:
-    statement.add("(SELECT e.id FROM entity e WHERE e.branch = %s AND e.state = 1", level.branch)
-    wanted.named(statement, after)
-    wanted.types(statement, "e.types")
+    statement.add("(SELECT e.id")
     if wanted.selection.bounds is not None:
         wanted.placed(statement)
+    else:
+        statement.add("FROM entity e")
+    statement.add("WHERE e.branch = %s AND e.state = 1", level.branch)
+    wanted.named(statement, after)
+    wanted.types(statement, "e.types")
     if level.limit != NO_LIMIT:
         statement.add("AND e.revision <= %s", level.limit)
     statement.add("ORDER BY e.id LIMIT %s)", size)

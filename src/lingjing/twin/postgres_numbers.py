@@ -26,15 +26,16 @@ _MOST_REMEMBERED: Final = 1_000_000
 class _Pending:
     """What the open transaction has given out."""
 
-    def __init__(self, following: dict[Counted, int]) -> None:
+    def __init__(self, following: dict[Counted, int], first_entity: int = 0) -> None:
         self.following = following
+        self.first_entity = first_entity
         self.words: dict[str, int] = {}
         self.templates: dict[bytes, int] = {}
         self.shapes: dict[bytes, int] = {}
         self.series: dict[SeriesKey, int] = {}
 
     def copy(self) -> _Pending:
-        made = _Pending(dict(self.following))
+        made = _Pending(dict(self.following), self.first_entity)
         made.words, made.templates = dict(self.words), dict(self.templates)
         made.shapes, made.series = dict(self.shapes), dict(self.series)
         return made
@@ -59,7 +60,7 @@ class Numbers:
 
     def begin(self, following: Sequence[int]) -> None:
         """A transaction begins; the next numbers are these, in the order of `COUNTED`."""
-        self._pending = _Pending(dict(zip(COUNTED, following, strict=True)))
+        self._pending = _Pending(dict(zip(COUNTED, following, strict=True)), following[0])
         self._unwritten = {"word": [], "template": [], "shape": [], "series": []}
         self._kept = []
 
@@ -150,13 +151,16 @@ class Numbers:
     def series(self, connection: Connection, wanted: Iterable[SeriesKey]) -> dict[SeriesKey, int]:
         """Numbers of series, made where they are absent."""
         found: dict[SeriesKey, int] = {}
-        unmet = []
+        unmet: list[SeriesKey] = []
+        made: list[SeriesKey] = []
         for key in dict.fromkeys(wanted):
             number = self._series.get(key) or self._pending.series.get(key)
-            if number is None:
-                unmet.append(key)
-            else:
+            if number is not None:
                 found[key] = number
+            elif key[0] >= self._pending.first_entity:
+                made.append(key)  # an entity as new as this has no series yet
+            else:
+                unmet.append(key)
         if unmet:
             entities, attributes, datasets = zip(*unmet, strict=True)
             for entity, attribute, dataset, number in connection.execute(
@@ -165,7 +169,7 @@ class Numbers:
                 (list(entities), list(attributes), list(datasets)),
             ):
                 found[entity, attribute, dataset] = number
-        for key in unmet:
+        for key in (*made, *unmet):
             if key not in found:
                 found[key] = self.take("series")
                 self._unwritten["series"].append((found[key], *key))
