@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority
 from conformance_client import Api
 from mqtt_broker import Broker
 from watching import RISER, S, kept, prop, riser, subscription, until
+
+from lingjing.interfaces.ngsild.notify_mqtt import MqttSender, MqttTarget
+from lingjing.interfaces.ngsild.outgoing import Networks
+from lingjing.vocabulary import LingjingError
 
 TOPIC = "district/yangpu"
 PASSWORD = "s3cret"  # noqa: S105  (of a broker that lives for one test)
@@ -86,3 +92,28 @@ def test_a_broker_outside_the_allowed_networks_is_not_called(api: Api) -> None:
     subscribe(api, f"mqtt://10.1.2.3/{TOPIC}")
     api.make(riser())
     until(lambda: kept(api)["notification"].get("status") == "failed")
+
+
+def test_an_encrypted_broker_must_show_a_certificate_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+
+    async def publish(host: str) -> None:
+        sender = MqttSender(Networks())
+        target = MqttTarget.of(f"mqtts://{host}:{broker.encrypted_port}/{TOPIC}")
+        try:
+            await sender.publish(target, {"a": "b"}, b"[1]", 5.0)
+        finally:
+            await sender.close()
+
+    with Broker(tmp_path, certificate=authority.server("localhost")) as broker:
+        messages = broker.listen(TOPIC)
+        with pytest.raises(LingjingError):  # signed by nobody we know
+            asyncio.run(publish("localhost"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        with pytest.raises(LingjingError):  # not the name in the certificate
+            asyncio.run(publish("127.0.0.1"))
+        asyncio.run(publish("localhost"))
+        assert messages.get(timeout=10) == (0, {"metadata": {"a": "b"}, "body": [1]})
+        assert messages.empty()

@@ -27,22 +27,35 @@ class Broker:
         folder: For its settings.
         password: Of the user `sender`, who alone may connect; empty for anybody.
         port: Where it listens; any where 0.
+        certificate: Certificate and key, to listen with encryption on `encrypted_port` as well.
     """
 
-    def __init__(self, folder: Path, password: str = "", port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        password: str = "",
+        port: int = 0,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         if MOSQUITTO is None:
             pytest.skip("mosquitto is not installed")
         self.port = port or unused_port()
         settings = folder / "mosquitto.conf"
-        lines = [f"listener {self.port} 127.0.0.1"]
+        # started by root it would give up its rights, and could not read the files of the test
+        lines = ["user root", f"listener {self.port} 127.0.0.1"]
         if password:
             users = folder / "users"
             users.write_text(f"sender:{password}\n", encoding="ascii")
             users.chmod(0o600)
             subprocess.run(["mosquitto_passwd", "-U", str(users)], check=True)
-            lines += [f"password_file {users}", "user root", "allow_anonymous false"]
+            lines += [f"password_file {users}", "allow_anonymous false"]
         else:
             lines.append("allow_anonymous true")
+        self.encrypted_port = unused_port()
+        if certificate is not None:
+            file, key = certificate
+            lines += [f"listener {self.encrypted_port} 127.0.0.1", f"certfile {file}"]
+            lines += [f"keyfile {key}", "allow_anonymous true"]
         settings.write_text("\n".join(lines), encoding="ascii")
         self._settings = settings
         self._server: subprocess.Popen[bytes] | None = None

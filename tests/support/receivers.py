@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import queue
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
@@ -71,9 +73,12 @@ class Receiver:
 
     Args:
         behave: What it does with a request.
+        certificate: Certificate and key, to listen with encryption.
     """
 
-    def __init__(self, behave: Behaviour | None = None) -> None:
+    def __init__(
+        self, behave: Behaviour | None = None, certificate: tuple[Path, Path] | None = None
+    ) -> None:
         self.behave = behave or answers(200)
         self.received: queue.Queue[Received] = queue.Queue()
         outer = self
@@ -100,6 +105,12 @@ class Receiver:
                 """Clients that go away are expected."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )

@@ -85,10 +85,12 @@ class _PinnedContext(ssl.SSLContext):
     """Encryption to an address, checked against the name that the address was found by."""
 
     name: str = ""
+    made: ssl.SSLSocket | None = None
 
     def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
         """As the base class does, for the name."""
-        return super().wrap_socket(*arguments, **{**named, "server_hostname": self.name})
+        self.made = super().wrap_socket(*arguments, **{**named, "server_hostname": self.name})
+        return self.made
 
 
 class MqttSender:
@@ -170,6 +172,8 @@ class MqttSender:
         try:
             await client.__aenter__()
         except (aiomqtt.MqttError, OSError, ValueError) as error:
+            if context is not None and context.made is not None:
+                context.made.close()  # the library leaves it open when the handshake fails
             raise _unreachable(broker, error) from None
         return client
 

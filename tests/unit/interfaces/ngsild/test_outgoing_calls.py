@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority
 from receivers import Receiver, answers, drops, sleeps, unused_port
 
 from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing, Reply
@@ -190,3 +192,17 @@ def test_an_answer_without_end_is_cut_off() -> None:
     with Receiver(pours) as receiver:
         run = lambda: call(Networks(), receiver.url, most_bytes=1000)  # noqa: E731
         assert refusal(run) == "ngsild.answer-too-large"
+
+
+def test_encrypted_calls_go_to_the_checked_address_under_the_name_of_the_url(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    names(monkeypatch, "127.0.0.1")
+    with Receiver(certificate=authority.server("trusted.example")) as receiver:
+        url = f"https://trusted.example:{receiver.port}/"
+        assert refusal(lambda: call(Networks(), url)) == "ngsild.unreachable"  # signed by nobody
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert call(Networks(), url).status == 200
+        other = url.replace("trusted", "another")
+        assert refusal(lambda: call(Networks(), other)) == "ngsild.unreachable"
