@@ -147,10 +147,10 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     networks = Networks((*settings.outgoing.networks, *wanted.networks), own_ports=(port,))
     base = address_of(listening).rstrip("/")
     contexts = Contexts(ledger, wanted.contexts, Outgoing(networks), base=base)
-    service = Service(
-        ledger, contexts, Subscriptions(ledger, contexts, networks), settings.limits, gate
-    )
+    subscriptions = Subscriptions(ledger, contexts, networks)
+    service = Service(ledger, contexts, subscriptions, settings.limits, gate)
     meters = Meters()
+    meters.show_notifications(subscriptions.metrics)
     rules = read_rules(wanted.data_dir)
     intake = Intake(ledger, rules.intake)
     sensors = Observations(intake, rules, settings.limits.body_bytes)
