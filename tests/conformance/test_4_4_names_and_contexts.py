@@ -131,3 +131,19 @@ def test_5_5_6_a_link_that_leads_nowhere_is_told(api: Api) -> None:
     link = '<https://nowhere.invalid/c>; rel="http://www.w3.org/ns/json-ld#context"'
     answer = api.get("/entities?type=Riser", headers={"Link": link})
     assert problem(answer) == (504, "LdContextNotAvailable")
+
+
+def test_6_3_5_a_link_to_an_address_in_chinese_is_percent_encoded(api: Api) -> None:
+    files = api.service.contexts._files
+    files["https://contexts.example/%E6%9D%A8%E6%B5%A6.jsonld"] = files[CONTEXT]
+    query = {
+        "type": "Query",
+        "entities": [{"type": "Riser"}],
+        "@context": "https://contexts.example/杨浦.jsonld",
+    }
+    headers = {**LD, "Accept": "application/json"}
+    answer = api.send("POST", "/entityOperations/query", content=json.dumps(query), headers=headers)
+    assert answer.status_code == 200
+    link = answer.headers["link"]
+    assert link.startswith("<https://contexts.example/%E6%9D%A8%E6%B5%A6.jsonld>")
+    assert api.get("/entities?type=Riser", headers={"Link": link}).status_code == 200

@@ -27,6 +27,7 @@ from lingjing.interfaces.ngsild.context_store import (
 )
 from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS, is_core_address
 from lingjing.interfaces.ngsild.outgoing import Outgoing
+from lingjing.interfaces.ngsild.requests import as_uri
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import instant_text
 from lingjing.twin.ledger import Ledger
@@ -90,7 +91,7 @@ class Contexts:
     ) -> None:
         self.core = Terms()
         self.store = ContextStore(ledger)
-        self._files = dict(files or {})
+        self._files = {as_uri(address): file for address, file in (files or {}).items()}
         self._outgoing = outgoing
         self._base = base.rstrip("/")
         self._is_alone = ledger.driver == "sqlite"
@@ -252,6 +253,7 @@ class Contexts:
 
     async def _document(self, address: str, tenant: str) -> tuple[str, Any]:
         """A document by its address, and the address it is stored under."""
+        address = as_uri(address)
         if served_at("") in address:
             context_id = address.rpartition("/")[2]
             kept = await self.store.get(tenant, context_id)

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 import msgspec
 
@@ -29,6 +29,7 @@ PATCH_BODIES: Final = (JSON, LD_JSON, MERGE_PATCH)
 ANSWERS: Final = (JSON, LD_JSON)
 GEO_ANSWERS: Final = (JSON, LD_JSON, GEO_JSON)
 
+_URI_CHARACTERS: Final = "%:/?#[]@!$&'()*+,;=-._~"
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _LINK: Final = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;=\s]+\s*=\s*(?:\"[^\"]*\"|[^,;\s]*))*)")
@@ -315,7 +316,12 @@ def content(
     return Answer(status, _encode(value), lines)
 
 
+def as_uri(address: str) -> str:
+    """An IRI as a URI: what is not ASCII is percent-encoded."""
+    return address if address.isascii() else quote(address, safe=_URI_CHARACTERS)
+
+
 @functools.lru_cache(maxsize=4096)
 def link_header(address: str) -> bytes:
     """The Link header that names an `@context`."""
-    return f'<{address}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'.encode("latin-1", "replace")
+    return f'<{as_uri(address)}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'.encode("ascii")
