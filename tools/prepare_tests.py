@@ -1,7 +1,8 @@
 """Install what the tests need beyond Python packages, or say which tests will be skipped.
 
-Run by `make test`. A browser and a Chinese font come from the system's packages where this may
-install them (as root, or with sudo that asks no password), else from Playwright's own download.
+Run by `make test`. A browser, a Chinese font, PostgreSQL with PostGIS and an MQTT broker come from
+the system's packages where this may install them (as root, or with sudo that asks no password); the
+browser else from Playwright's own download.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -33,6 +35,22 @@ def has_chinese_font() -> bool:
         ["fc-list", ":lang=zh-cn", "family"], capture_output=True, text=True, check=False
     )
     return bool(listed.stdout.strip())
+
+
+def has_postgres() -> bool:
+    """Whether some PostgreSQL is there that has PostGIS."""
+    if os.environ.get("LINGJING_POSTGRES_BIN"):
+        return True
+    return any(
+        (Path("/usr/share/postgresql") / home.parent.name / "extension/postgis.control").exists()
+        for home in Path("/usr/lib/postgresql").glob("*/bin")
+        if (home / "initdb").exists()
+    )
+
+
+def has_mosquitto() -> bool:
+    """Whether an MQTT broker is there that keeps messages while nobody listens."""
+    return bool(shutil.which("mosquitto")) or Path("/usr/sbin/mosquitto").exists()
 
 
 def apt_install(*packages: str) -> bool:
@@ -70,6 +88,18 @@ def main() -> None:
     if not has_chinese_font():
         print("No Chinese font here: installing one for pages and figures", flush=True)
         apt_install("fonts-noto-cjk", "fontconfig")
+    if not has_postgres():
+        print("No PostgreSQL with PostGIS here: installing it for the tests", flush=True)
+        apt_install("postgresql", "postgresql-15-postgis-3") or apt_install(
+            "postgresql", "postgis", "postgresql-postgis"
+        )
+    if not has_mosquitto():
+        print("No MQTT broker here: installing mosquitto for the tests", flush=True)
+        apt_install("mosquitto")
+    if not has_postgres():
+        print("SKIPPED: no PostgreSQL with PostGIS; what is tried on both drivers is tried on one")
+    if not has_mosquitto():
+        print("SKIPPED: no mosquitto; two tests in tests/unit/engine/test_ingest_mqtt.py")
     if not has_browser():
         print("SKIPPED: no Chromium could be installed; tests/browser will be skipped")
     if not has_chinese_font():
