@@ -18,6 +18,8 @@ from pathlib import Path
 import click
 
 from lingjing.interfaces.cli import lingjing
+from lingjing.interfaces.ngsild.living import ROUTES
+from lingjing.interfaces.ngsild.openapi import describe
 from lingjing.physics import (
     brine,
     coupling,
@@ -226,6 +228,56 @@ class _Dots:
 _DOTS = _Dots()
 
 
+NGSI_LD = f"""# NGSI-LD
+
+{NOTE}
+
+`lingjing serve` answers NGSI-LD (ETSI GS CIM 009 v1.9.1) at `/ngsi-ld/v1`; a trailing slash may
+stand or not. `/ngsi-ld/v1/openapi.json` says the same for machines (OpenAPI 3.1). How much of a
+public suite of tests it passes stands in [conformance](conformance.md), names and `@context`s in
+[contexts](contexts.md), notifications in [notifications](notifications.md), who may do what in
+[access](access.md).
+
+## What holds everywhere
+- **Media types.** Bodies are `application/json` (the `@context` comes in a `Link` header) or
+  `application/ld+json` (it stands in the body); `PATCH` takes `application/merge-patch+json` too.
+  Answers follow `Accept` with its weights; entities also come as `application/geo+json`. A body
+  without `Content-Length` is refused (411), one that is too large too (413).
+- **Tenants.** `NGSILD-Tenant` names whose twin is meant; a tenant comes into being when something
+  is first created in it. `NGSILD-Snapshot` names a branch of it. Both headers come back.
+- **The past.** Every operation that reads takes `at=2026-01-20T09:00:00Z` and answers as the twin
+  stood then (an extension).
+- **Earlier versions.** `Prefer: ngsi-ld=1.5` has attribute types that came later written as that
+  version knew them; the answer then says 203.
+- **Parameters.** One that means nothing at an address, or stands twice, makes the request invalid.
+- **Pages.** `limit` and `offset`; `Link` headers lead to the pages before and after, `count=true`
+  gives the number of all in `NGSILD-Results-Count`.
+- **Expiry.** What carries `expiresAt` is hidden from that instant on and taken away at once.
+- **Batches.** All that can be done of a batch is done in one durable step; what cannot is named
+  with its reason (207).
+- **Errors** are JSON with the standard's `type`, `title`, `detail` and `status`, and with `code`,
+  `what` and `remedy` in `zh-CN` and `en`, and `field` where the place in the body is known; the
+  codes are in [errors](errors.md).
+
+## Operations
+"""
+
+
+def ngsi_ld_page() -> str:
+    """The operations of the NGSI-LD interface."""
+    described = describe(ROUTES)["paths"]
+    rows = [
+        [
+            f"`{route.method} {route.pattern}`",
+            described[route.pattern][route.method.lower()]["summary"],
+            route.role,
+            ", ".join(f"`{name}`" for name in sorted(route.parameters)),
+        ]
+        for route in sorted(ROUTES, key=lambda one: (one.pattern, one.method))
+    ]
+    return f"{NGSI_LD}\n" + table(["Address", "What", "Role", "Parameters"], rows)
+
+
 def pages() -> dict[str, str]:
     """All pages by file name."""
     return {
@@ -233,6 +285,7 @@ def pages() -> dict[str, str]:
         "quantities.md": quantities_page(),
         "kinds.md": kinds_page(),
         "errors.md": errors_page(),
+        "ngsi-ld.md": ngsi_ld_page(),
         "manifest.md": manifest_page(),
         "commands.md": commands_page("en"),
         "commands.zh-CN.md": commands_page("zh-CN"),
