@@ -147,3 +147,5 @@ def test_6_3_5_a_link_to_an_address_in_chinese_is_percent_encoded(api: Api) -> N
     link = answer.headers["link"]
     assert link.startswith("<https://contexts.example/%E6%9D%A8%E6%B5%A6.jsonld>")
     assert api.get("/entities?type=Riser", headers={"Link": link}).status_code == 200
+    details = api.get("/jsonldContexts/https%3A%2F%2Fcontexts.example%2F杨浦.jsonld?details=true")
+    assert details.json()["kind"] == "Cached"

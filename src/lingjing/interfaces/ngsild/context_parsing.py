@@ -10,8 +10,8 @@ from collections.abc import Generator, Mapping
 from typing import Any, Final
 from urllib.parse import urljoin
 
+from lingjing.interfaces.ngsild.addresses import BASE
 from lingjing.interfaces.ngsild.core_terms import CORE_VOCABULARY, is_core_address
-from lingjing.interfaces.ngsild.requests import BASE
 from lingjing.interfaces.ngsild.terms import Term, Terms, is_iri
 from lingjing.vocabulary import LingjingError, Place
 

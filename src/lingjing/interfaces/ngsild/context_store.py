@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
+from lingjing.interfaces.ngsild.addresses import as_uri
 from lingjing.interfaces.ngsild.context_parsing import HOSTED
 from lingjing.twin.ledger import DEFAULT_TENANT, Desk, Job, Ledger
 
@@ -88,7 +89,7 @@ class ContextStore:
         """A stored @context by its identifier, its address here, or where it came from."""
         context_id = name.rpartition("/")[2] if served_at("") in name else name
         if "://" in context_id:
-            return await self._note(DEFAULT_TENANT, local_id(context_id))
+            return await self._note(DEFAULT_TENANT, local_id(as_uri(context_id)))
         found = await self._note(tenant, context_id)
         if found is None and tenant != DEFAULT_TENANT:
             shared = await self._note(DEFAULT_TENANT, context_id)

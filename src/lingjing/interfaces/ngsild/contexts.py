@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from lingjing.interfaces.ngsild.addresses import as_uri
 from lingjing.interfaces.ngsild.context_parsing import ContextReader
 from lingjing.interfaces.ngsild.context_store import (
     COLLECTION,
@@ -27,7 +28,6 @@ from lingjing.interfaces.ngsild.context_store import (
 )
 from lingjing.interfaces.ngsild.core_terms import CORE_ADDRESS, is_core_address
 from lingjing.interfaces.ngsild.outgoing import Outgoing
-from lingjing.interfaces.ngsild.requests import as_uri
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import instant_text
 from lingjing.twin.ledger import Ledger

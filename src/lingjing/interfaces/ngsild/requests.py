@@ -6,10 +6,11 @@ import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote_plus
+from urllib.parse import unquote_plus
 
 import msgspec
 
+from lingjing.interfaces.ngsild import addresses
 from lingjing.interfaces.ngsild.snapshots import Snapshots, no_snapshot
 from lingjing.twin.ledger import TRUNK, Branch
 from lingjing.vocabulary import LingjingError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from lingjing.interfaces.ngsild.service import Service
     from lingjing.interfaces.ngsild.terms import Terms
 
-BASE: Final = "/ngsi-ld/v1"
+BASE: Final = addresses.BASE
 JSON: Final = "application/json"
 LD_JSON: Final = "application/ld+json"
 GEO_JSON: Final = "application/geo+json"
@@ -29,7 +30,6 @@ PATCH_BODIES: Final = (JSON, LD_JSON, MERGE_PATCH)
 ANSWERS: Final = (JSON, LD_JSON)
 GEO_ANSWERS: Final = (JSON, LD_JSON, GEO_JSON)
 
-_URI_CHARACTERS: Final = "%:/?#[]@!$&'()*+,;=-._~"
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _LINK: Final = re.compile(r"<([^>]*)>((?:\s*;\s*[^,;=\s]+\s*=\s*(?:\"[^\"]*\"|[^,;\s]*))*)")
@@ -316,12 +316,9 @@ def content(
     return Answer(status, _encode(value), lines)
 
 
-def as_uri(address: str) -> str:
-    """An IRI as a URI: what is not ASCII is percent-encoded."""
-    return address if address.isascii() else quote(address, safe=_URI_CHARACTERS)
-
-
 @functools.lru_cache(maxsize=4096)
 def link_header(address: str) -> bytes:
     """The Link header that names an `@context`."""
-    return f'<{as_uri(address)}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'.encode("ascii")
+    return f'<{addresses.as_uri(address)}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'.encode(
+        "ascii"
+    )
