@@ -9,9 +9,9 @@ from typing import Final
 
 from lingjing.engine.results import RunFolder, list_runs
 from lingjing.engine.run_entities import Kept, keep_run
-from lingjing.engine.settings import open_ledger
+from lingjing.engine.settings import open_ledger, store_url
 from lingjing.sdk import LingjingError, Progress
-from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Ledger
+from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch, Ledger
 
 EVERY_S: Final = 10.0
 _log = logging.getLogger(__name__)
@@ -22,10 +22,9 @@ def keep_in_twin(
     folder: Path,
     *,
     store: str | None = None,
-    branch: str = TRUNK,
     progress: Progress | None = None,
 ) -> Kept | None:
-    """Put a finished run's results into the twin of a data folder.
+    """Put a finished run's results into the branch of the twin that it foresaw.
 
     Returns:
         What was kept; None where another process, such as a server, holds the twin. A server takes
@@ -35,13 +34,22 @@ def keep_in_twin(
         LingjingError: What `keep_run` and the store raise.
     """
     try:
-        with open_ledger(data_dir, store) as ledger:
-            where = ledger.branch(DEFAULT_TENANT, branch)
-            return keep_run(ledger, where, RunFolder(folder), progress=progress)
+        with open_ledger(data_dir, store_url(store)) as ledger:
+            run = RunFolder(folder)
+            return keep_run(ledger, branch_of(ledger, run), run, progress=progress)
     except LingjingError as error:
         if error.code == "twin.in-use":
             return None
         raise
+
+
+def branch_of(ledger: Ledger, run: RunFolder) -> Branch:
+    """The branch that a run foresaw.
+
+    Raises:
+        LingjingError: `twin.no-branch`: it was dropped since.
+    """
+    return ledger.branch(DEFAULT_TENANT, run.record()["request"].get("branch", TRUNK))
 
 
 class RunKeeper:
@@ -74,14 +82,14 @@ class RunKeeper:
     def look(self) -> int:
         """Bring in what is new; how many runs."""
         kept = 0
-        trunk = self._ledger.branch(DEFAULT_TENANT)
         for run in list_runs(self._data_dir):
             if run.path.name in self._known or self._stopping.is_set():
                 continue
             # A run that cannot be taken over now is looked at again after the next start.
             self._known.add(run.path.name)
             try:
-                done = keep_run(self._ledger, trunk, run, cancelled=self._stopping.is_set)
+                where = branch_of(self._ledger, run)
+                done = keep_run(self._ledger, where, run, cancelled=self._stopping.is_set)
                 kept += done.anew
             except LingjingError as error:
                 _log.warning("%s", error)

@@ -13,6 +13,7 @@ from lingjing.engine.run import RunInputs, RunRequest, load_inputs, run_inputs
 from lingjing.engine.run_content import both
 from lingjing.sdk import LingjingError, Progress
 from lingjing.sdk.registry import Listed, find
+from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import parse_instant
 
 
@@ -174,6 +175,7 @@ def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRe
             out=out,
             zone=asked["zone"],
             time_limit_s=asked["time_limit_s"],
+            branch=asked.get("branch", TRUNK),
             weather_options=asked["weather_options"],
         )
     except (KeyError, TypeError, ValueError) as error:

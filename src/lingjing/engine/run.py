@@ -29,6 +29,7 @@ from lingjing.forecast.prepare import prepare_outlook
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.entities import SourceRecord
+from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import LOCAL_ZONE, Provenance, format_instant
 
 SPIN_UP_HOURS = 48
@@ -54,6 +55,7 @@ class RunRequest:
         time_limit_s: Longest the scenario may compute; None takes its manifest's.
         cluster: Address of the Dask scheduler that spreads the computation; None takes this
             machine's threads. The results are the same.
+        branch: What-if of the twin to foresee; the trunk by default.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
     """
 
@@ -69,6 +71,7 @@ class RunRequest:
     zone: str | None = None
     time_limit_s: float | None = None
     cluster: str | None = None
+    branch: str = TRUNK
     weather_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -213,7 +216,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
     window = window_of(request)
     store = open_district(request.data_dir, request.district)
     try:
-        twin = snapshot_of(store.twin(request.district))
+        twin = snapshot_of(store.twin(request.district, request.branch))
         sources = tuple(store.sources(request.district))
     finally:
         store.close()
@@ -338,6 +341,7 @@ def record_facts(
             "scenario": request.scenario,
             "data_dir": str(request.data_dir.absolute()),
             "district": request.district,
+            "branch": request.branch,
             "weather": request.weather,
             "weather_options": {key: str(value) if isinstance(value, ZoneInfo) else value
                                 for key, value in sorted(request.weather_options.items())},

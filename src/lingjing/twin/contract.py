@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lingjing.twin.entities import District, Entity, SourceRecord
+from lingjing.twin.ledger import TRUNK
 from lingjing.twin.views import TwinView
 
 Bounds = tuple[float, float, float, float]
@@ -122,12 +123,16 @@ class Store(Protocol):
         """Number of entities by kind."""
         ...
 
-    def twin(self, district: str) -> Twin:
+    def twin(self, district: str, branch: str = TRUNK) -> Twin:
         """The district's reading side, for scenarios: its state now, never a mixture of two.
 
+        Args:
+            district: Its name.
+            branch: A what-if of the default tenant, or the trunk.
+
         Raises:
-            LingjingError: `twin.no-district`; `twin.changed-meanwhile` from a view first asked for
-                after the district has changed.
+            LingjingError: `twin.no-district`, `twin.no-branch`; `twin.changed-meanwhile` from a
+                view first asked for after the district has changed.
         """
         ...
 

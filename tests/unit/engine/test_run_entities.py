@@ -18,8 +18,9 @@ from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunResult
 from lingjing.engine.run_entities import forget_run, keep_run, run_urn
 from lingjing.engine.settings import TWIN_FILE
+from lingjing.twin import changes
 from lingjing.twin.documents import DEFAULT_TERMS, Document
-from lingjing.twin.ledger import Branch, Ledger, Selection, Span
+from lingjing.twin.ledger import Branch, Desk, Job, Ledger, Selection, Span
 from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import LingjingError
 
@@ -198,6 +199,39 @@ def test_a_twin_that_another_process_holds_is_left_to_it(
         assert len(of_type(holder, trunk, "Run")) == 1
     finally:
         holder.close()
+
+
+def test_a_what_if_is_foreseen_and_its_results_stay_in_it(
+    data: Path, run: Run, standing_guest: str
+) -> None:
+    holder = SqliteLedger(data / TWIN_FILE)
+    trunk = holder.branch("")
+    branch = holder.create_branch(trunk, "wrapped")
+    found = holder.find(trunk, Selection(types=((DEFAULT_TERMS + "MeterBox",),)))
+    held = found.records[0].document
+    thick = {"type": "Property", "value": 90}
+    fragment = {"attributes": {DEFAULT_TERMS + "insulation_thickness": {"": thick}}}
+
+    def wrap(desk: Desk) -> None:
+        outcome = changes.appended(held, fragment, desk.now)
+        desk.put(outcome.document, outcome.changes)
+
+    holder.submit(Job(branch, (held["id"],), wrap)).result()
+    holder.close()
+    plain, what_if = run(standing_guest), run(standing_guest, branch="wrapped")
+    assert plain.run_id != what_if.run_id
+    assert plain.record["inputs"]["district"] != what_if.record["inputs"]["district"]
+    assert what_if.record["request"]["branch"] == "wrapped"
+    assert keep_in_twin(data, what_if.folder) is not None
+    holder = SqliteLedger(data / TWIN_FILE)
+    try:
+        assert of_type(holder, holder.branch(""), "Run") == []
+        assert len(of_type(holder, holder.branch("", "wrapped"), "Run")) == 1
+    finally:
+        holder.close()
+    with pytest.raises(LingjingError) as caught:
+        run(standing_guest, branch="nowhere")
+    assert caught.value.code == "twin.no-branch"
 
 
 def test_the_keeper_looks_by_itself_and_stops(data: Path, run: Run, standing_guest: str) -> None:

@@ -22,6 +22,7 @@ from lingjing.interfaces.cli.frame import (
     seed_option,
     zone_option,
 )
+from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import EXIT_CODES, Place, parse_instant
 
 STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
@@ -39,6 +40,7 @@ STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
 @click.option("--out", type=click.Path(path_type=Path), help=say("option.out"))
 @click.option("--time-limit", type=click.FloatRange(1), help=say("option.time-limit"))
 @click.option("--cluster", metavar="ADDRESS", help=say("option.cluster"))
+@click.option("--branch", default=TRUNK, metavar="NAME", help=say("option.branch"))
 @zone_option
 @data_option
 @json_option
@@ -53,6 +55,7 @@ def run(
     out: Path | None,
     time_limit: float | None,
     cluster: str | None,
+    branch: str,
     zone: ZoneInfo | None,
     data: Path,
     as_json: bool,
@@ -69,6 +72,7 @@ def run(
         seed=seed,
         out=out,
         time_limit_s=time_limit,
+        branch=branch,
         cluster=cluster,
         weather_options={} if zone is None else {"zone": zone.key},
     )
