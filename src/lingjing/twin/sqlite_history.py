@@ -40,6 +40,9 @@ SEALED_COLUMNS: Final = (
 """What `Sealed` takes."""
 
 
+_types = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
 class Series(NamedTuple):
     """Rows of one attribute and dataset of one entity in one branch, by keys.
 
@@ -389,20 +392,28 @@ class History:
     def _known(
         self, seen: Sequence[Level], selection: Selection
     ) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Ids with a history, in order, and their types; read as they are asked for."""
         values: list[Any] = [msgspec.json.encode([level[0] for level in seen]).decode()]
         condition = ""
         if selection.ids:
             condition = " AND id IN (SELECT value FROM json_each(?))"
             values.append(msgspec.json.encode(selection.ids).decode())
         rows: Any = self._connection.execute(
-            "SELECT DISTINCT id FROM subject WHERE branch IN (SELECT value FROM json_each(?))"  # noqa: S608
-            f"{condition} AND id > ? ORDER BY id",
+            "SELECT id, types FROM subject"  # noqa: S608
+            f" WHERE branch IN (SELECT value FROM json_each(?)){condition} AND id > ? ORDER BY id",
             (*values, selection.after),
         )
-        for (entity_id,) in rows.fetchall():
-            held = subjects(self._connection, seen, entity_id)
-            if held:
-                yield entity_id, msgspec.json.decode(held[0][2], type=tuple[str, ...])
+        last = ""
+        for entity_id, types in rows:
+            if entity_id == last:
+                continue
+            last = entity_id
+            if len(seen) > 1:
+                held = subjects(self._connection, seen, entity_id)
+                if not held:
+                    continue
+                types = held[0][2]  # noqa: PLW2901 as the branch itself sees them
+            yield entity_id, _types(types)
 
     def _has_rows(self, seen: Sequence[Level], entity_id: str, span: Span) -> bool:
         one = msgspec.structs.replace(span, last=1)

@@ -22,7 +22,7 @@ from lingjing.twin.sqlite_history import ENTITY_ITSELF, SEALED_COLUMNS, History,
 from lingjing.twin.sqlite_reading import Level
 
 _MOST_REMEMBERED: Final = 200_000
-_SERIES_AT_ONCE: Final = 64
+_SERIES_AT_ONCE: Final = 24
 _INSERT: Final = (
     "INSERT INTO history (subject, attribute, dataset, sequence, marks, observed_us, recorded_us,"
     " created_us, template, number, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
