@@ -248,13 +248,13 @@ class Queue:
             if not await self._may_send():
                 continue
             try:
-                message = await self.write(batch)
+                await self._send(await self.write(batch))
             except LingjingError as error:
                 _log.warning("notification to %s not written: %s", _shown(self.endpoint), error)
                 self._tally.fail()
-                continue
-            if message.body:
-                await self._send(message)
+            except Exception:  # noqa: BLE001  (told, and the next one has its turn)
+                _log.exception("notification to %s: a fault of ours", _shown(self.endpoint))
+                self._tally.fail()
 
     def _next(self) -> list[Event]:
         """Changes to different entities, from the front; a second one to the same waits."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from lingjing.interfaces.ngsild.notify import Event
 from lingjing.interfaces.ngsild.subscriptions_conditions import (
     Names,
     geometry_of_query,
@@ -14,7 +15,7 @@ from lingjing.interfaces.ngsild.subscriptions_conditions import (
 )
 from lingjing.interfaces.ngsild.subscriptions_reading import ANY_TYPE, DEFAULT_TRIGGERS
 from lingjing.twin.documents import LOCATION, Document, micros
-from lingjing.twin.ledger import Branch, Entry
+from lingjing.twin.ledger import Branch, Commit, Entry
 from lingjing.twin.query.evaluating import Query
 from lingjing.twin.query.patterns import finder
 from lingjing.twin.query.scopes import parse_scopes
@@ -28,6 +29,7 @@ _TRIGGER_OF: Final = {
 }
 Resolve = Callable[[str], Document | None]
 _NOTHING: Final[frozenset[str]] = frozenset()
+_DELETIONS: Final = frozenset(("attributeDeleted", "entityUpdated"))
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -250,3 +252,39 @@ def _piles(shelf: _Shelf, watch: Watch) -> Iterable[dict[tuple[str, int, str], W
     if watch.watched is None:
         return (shelf.all,)
     return [shelf.by_attribute.setdefault(name, {}) for name in watch.watched]
+
+
+def event_of(watch: Watch, commit: Commit, entry: Entry, what: Touched) -> Event:
+    """What a subscription is told about an entry that concerns it."""
+    watched = watch.watched
+    gone: list[tuple[str, str]] = []
+    changed: list[tuple[str, str]] = []
+    if entry.after is None:
+        shows = "attributeDeleted" in watch.triggers or watch.kept["notification"].get(
+            "showChanges"
+        )
+        before = entry.before["attributes"] if entry.before is not None and shows else {}
+        gone = [(name, dataset) for name, datasets in before.items() for dataset in datasets]
+    elif what.whole == "entityUpdated":
+        for change in entry.changes:
+            if change.attribute is None or not change.current:
+                continue
+            place = (change.attribute, change.dataset)
+            if change.operation != "delete":
+                changed.append(place)
+            elif not _DELETIONS.isdisjoint(watch.triggers):
+                gone.append(place)
+    else:
+        changed = [
+            (name, dataset)
+            for name, datasets in entry.after["attributes"].items()
+            for dataset in datasets
+        ]
+    return Event(
+        commit.recorded_us,
+        entry.id,
+        entry.before,
+        entry.after,
+        tuple(place for place in gone if watched is None or place[0] in watched),
+        tuple(changed),
+    )

@@ -23,8 +23,8 @@ from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
 from lingjing.interfaces.ngsild.subscriptions_matching import (
     Index,
     Resolve,
-    Touched,
     Watch,
+    event_of,
     touched,
 )
 from lingjing.interfaces.ngsild.subscriptions_records import (
@@ -48,7 +48,6 @@ PERIODIC_MOST: Final = 1000
 """Entities in one periodic notification; more go into further ones."""
 _FLUSH_S: Final = 1.0
 _MATCHED_AT_ONCE: Final = 200
-_DELETIONS: Final = frozenset(("attributeDeleted", "entityUpdated"))
 
 _log: Final = logging.getLogger(__name__)
 
@@ -288,20 +287,24 @@ class Notifier:
         self._wake.clear()
         self._idle.clear()
         while self._inbox:
-            matched = 0
-            for commit in self._inbox.popleft():
-                index = self._indices.get(commit.branch.key)
-                for entry in commit.entries if index is not None else ():
-                    self._match_entry(commit, entry, index)
-                    matched += 1
-                    if matched % _MATCHED_AT_ONCE == 0:
-                        await asyncio.sleep(0)
-                if index is None:
-                    matched += len(commit.entries)
-            with self._room:
-                self._unmatched -= matched
-                self._room.notify_all()
+            commits = self._inbox.popleft()
+            try:
+                await self._match_all(commits)
+            finally:
+                with self._room:
+                    self._unmatched -= sum(len(commit.entries) for commit in commits)
+                    self._room.notify_all()
             await asyncio.sleep(0)
+
+    async def _match_all(self, commits: Sequence[Commit]) -> None:
+        matched = 0
+        for commit in commits:
+            index = self._indices.get(commit.branch.key)
+            for entry in commit.entries if index is not None else ():
+                self._match_entry(commit, entry, index)
+                matched += 1
+                if matched % _MATCHED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _match_entry(self, commit: Commit, entry: Entry, index: Index | None) -> None:
         what = touched(entry)
@@ -312,11 +315,17 @@ class Notifier:
             watches = index.concerned(entry, what)
         for watch in watches:
             if (
-                commit.recorded_us >= watch.since_us
-                and watch.is_awake(commit.recorded_us)
-                and watch.is_triggered(what)
-                and watch.takes(document, self._resolver(watch))
+                commit.recorded_us < watch.since_us
+                or not watch.is_awake(commit.recorded_us)
+                or not watch.is_triggered(what)
             ):
+                continue
+            try:
+                is_told = watch.takes(document, self._resolver(watch))
+            except Exception:  # noqa: BLE001  (one subscription must not silence the others)
+                _log.exception("subscription %s could not be matched", watch.key[2])
+                continue
+            if is_told:
                 self._enqueue(watch.key, event_of(watch, commit, entry, what))
 
     def _resolver(self, watch: Watch) -> Resolve | None:
@@ -462,39 +471,3 @@ def _lay_down(pairs: Sequence[tuple[Subscriber, Counts]]) -> Callable[[Desk], No
             desk.put_note(STATUS, subscriber.clock_key, encode_counts(held.added(counts)))
 
     return run
-
-
-def event_of(watch: Watch, commit: Commit, entry: Entry, what: Touched) -> Event:
-    """What a subscription is told about an entry that concerns it."""
-    watched = watch.watched
-    gone: list[tuple[str, str]] = []
-    changed: list[tuple[str, str]] = []
-    if entry.after is None:
-        shows = "attributeDeleted" in watch.triggers or watch.kept["notification"].get(
-            "showChanges"
-        )
-        before = entry.before["attributes"] if entry.before is not None and shows else {}
-        gone = [(name, dataset) for name, datasets in before.items() for dataset in datasets]
-    elif what.whole == "entityUpdated":
-        for change in entry.changes:
-            if change.attribute is None or not change.current:
-                continue
-            place = (change.attribute, change.dataset)
-            if change.operation != "delete":
-                changed.append(place)
-            elif not _DELETIONS.isdisjoint(watch.triggers):
-                gone.append(place)
-    else:
-        changed = [
-            (name, dataset)
-            for name, datasets in entry.after["attributes"].items()
-            for dataset in datasets
-        ]
-    return Event(
-        commit.recorded_us,
-        entry.id,
-        entry.before,
-        entry.after,
-        tuple(place for place in gone if watched is None or place[0] in watched),
-        tuple(changed),
-    )
