@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 from benchmarks.skill import pipe_checks, road_checks, road_winter, stock_winters
-from benchmarks.speed import kernels, night, pipes, roads
+from benchmarks.speed import kernels, night, pipes, roads, views
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -41,6 +41,7 @@ def main() -> None:
         text = replaced(text, "kernels", kernels.page(baseline_s))
         text = replaced(text, "roads", roads.page())
         text = replaced(text, "pipes", pipes.page())
+        text = replaced(text, "views", views.page())
         text = replaced(text, "speed", night.page(scales, baseline_s) + f"\nMachine: {machine}.\n")
         RESULTS.write_text(text, encoding="utf-8")
     if given.part in (None, "skill"):
