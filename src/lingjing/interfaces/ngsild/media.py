@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import functools
+from typing import Final
+
+JSON: Final = "application/json"
+LD_JSON: Final = "application/ld+json"
+GEO_JSON: Final = "application/geo+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+BODIES: Final = (JSON, LD_JSON)
+PATCH_BODIES: Final = (JSON, LD_JSON, MERGE_PATCH)
+ANSWERS: Final = (JSON, LD_JSON)
+GEO_ANSWERS: Final = (JSON, LD_JSON, GEO_JSON)
 
 
 def _weight(text: str) -> float:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from lingjing.interfaces.ngsild import addresses
+from lingjing.interfaces.ngsild import addresses, media
 from lingjing.interfaces.ngsild.snapshots import Snapshots, no_snapshot
 from lingjing.twin.ledger import TRUNK, Branch
 from lingjing.vocabulary import LingjingError
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from lingjing.interfaces.ngsild.terms import Terms
 
 BASE: Final = addresses.BASE
-JSON: Final = "application/json"
-LD_JSON: Final = "application/ld+json"
-GEO_JSON: Final = "application/geo+json"
-MERGE_PATCH: Final = "application/merge-patch+json"
-CONTEXT_RELATION: Final = "http://www.w3.org/ns/json-ld#context"
-BODIES: Final = (JSON, LD_JSON)
-PATCH_BODIES: Final = (JSON, LD_JSON, MERGE_PATCH)
-ANSWERS: Final = (JSON, LD_JSON)
-GEO_ANSWERS: Final = (JSON, LD_JSON, GEO_JSON)
+CONTEXT_RELATION: Final = addresses.CONTEXT_RELATION
+link_header: Final = addresses.link_header
+JSON: Final = media.JSON
+LD_JSON: Final = media.LD_JSON
+GEO_JSON: Final = media.GEO_JSON
+MERGE_PATCH: Final = media.MERGE_PATCH
+BODIES: Final = media.BODIES
+PATCH_BODIES: Final = media.PATCH_BODIES
+ANSWERS: Final = media.ANSWERS
+GEO_ANSWERS: Final = media.GEO_ANSWERS
 
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -314,11 +315,3 @@ def content(
         lines.append((b"content-type", request.media.encode()))
         lines.append((b"link", link_header(terms.link)))
     return Answer(status, _encode(value), lines)
-
-
-@functools.lru_cache(maxsize=4096)
-def link_header(address: str) -> bytes:
-    """The Link header that names an `@context`."""
-    return f'<{addresses.as_uri(address)}>; rel="{CONTEXT_RELATION}"; type="{LD_JSON}"'.encode(
-        "ascii"
-    )

@@ -47,7 +47,7 @@ class Service:
         self.limits = limits or Limits()
         self.gate = gate
         self.identity = _identity(ledger)
-        self.transience = Transience(self)
+        self.transience = Transience(ledger)
         # Reading SQLite costs less than handing the work to a thread.
         self._is_near = ledger.driver == "sqlite"
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="ngsild-read")

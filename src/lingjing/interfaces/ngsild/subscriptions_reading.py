@@ -10,8 +10,8 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from lingjing.interfaces.ngsild import members as take
+from lingjing.interfaces.ngsild.media import BODIES, GEO_ANSWERS
 from lingjing.interfaces.ngsild.members import Check
-from lingjing.interfaces.ngsild.requests import BODIES, GEO_ANSWERS
 from lingjing.interfaces.ngsild.subscriptions_conditions import Names, geometry_of_query, query_of
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import LOCATION, micros

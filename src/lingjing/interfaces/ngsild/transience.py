@@ -9,14 +9,11 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lingjing.twin.documents import Document, Instance, micros
-from lingjing.twin.ledger import Branch, Change, Commit, Desk, Job
+from lingjing.twin.ledger import Branch, Change, Commit, Desk, Job, Ledger
 from lingjing.vocabulary import LingjingError
-
-if TYPE_CHECKING:
-    from lingjing.interfaces.ngsild.service import Service
 
 COLLECTION: Final = "expiring"
 """Small records that say which entities expire, so that a restart finds them."""
@@ -115,18 +112,18 @@ class Transience:
     """Knows what expires, hides it in time, and takes it away.
 
     Args:
-        service: Whose ledger.
+        ledger: Whose entities.
     """
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._due: dict[tuple[int, str], int] = {}
         self._heap: list[tuple[int, int, str, Branch]] = []
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sooner = asyncio.Event()
         self._until_s = 0.0
-        service.ledger.listen(self._take)
+        ledger.listen(self._take)
 
     def _take(self, commits: Sequence[Commit]) -> None:
         """Remember what a group of commits made expire; called from the clerk's thread."""
@@ -154,7 +151,7 @@ class Transience:
 
     def restore(self) -> None:
         """Find what expires in a ledger that was written before."""
-        ledger = self._service.ledger
+        ledger = self._ledger
         for tenant in ledger.tenants():
             for key, _ in ledger.notes(tenant, COLLECTION):
                 name, _, entity_id = key.partition(" ")
@@ -201,7 +198,7 @@ class Transience:
             if self._due.get((branch_key, entity_id)) != due:
                 continue  # changed since
             try:
-                await self._service.write(
+                await self._ledger.submit_soon(
                     Job(branch, (entity_id,), partial(expire, entity_id=entity_id))
                 )
             except LingjingError as error:
