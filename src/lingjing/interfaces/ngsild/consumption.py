@@ -21,6 +21,7 @@ from lingjing.interfaces.ngsild.query_parameters import (
 from lingjing.interfaces.ngsild.representing import document_of, found, list_answer, one_answer
 from lingjing.interfaces.ngsild.requests import BODIES, GEO_ANSWERS, Answer, Request, Route
 from lingjing.interfaces.ngsild.service import Service
+from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import Document
 from lingjing.twin.ledger import Selection
 from lingjing.twin.query.evaluating import Resolve
@@ -48,7 +49,7 @@ async def retrieve_entity(service: Service, request: Request) -> Answer:
 async def query_entities(service: Service, request: Request) -> Answer:
     """Entities that meet a query, a page of them (5.7.2)."""
     terms = await request.terms()
-    query = await entity_query(request, terms)
+    query = await _query_of(service, request, terms)
     named = await entity_maps.named_map(service, request)
     is_new = entity_maps.wants_new(request, is_flagged=query.entity_map, named=named)
     if named is None and not is_new:
@@ -108,6 +109,20 @@ def _find_ids(
     if query.ordering is not None:
         records = query.ordering.sorted(records, lambda record: record.document)
     return [record.id for record in records if document_of(service, request, record) is not None]
+
+
+async def _query_of(service: Service, request: Request, terms: Terms) -> EntityQuery:
+    """The query that a request asks; one that is asked again is read once."""
+    if request.method != "GET":
+        return await entity_query(request, terms)
+    key = (terms.key, request.media, *request.query.items())
+    known: EntityQuery | None = service.queries.get(key)
+    if known is None:
+        known = await entity_query(request, terms)
+        if len(service.queries) >= _MOST_QUERIES:
+            service.queries.clear()
+        service.queries[key] = known
+    return known
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -194,6 +209,7 @@ def _resolver(service: Service, request: Request) -> Resolve:
     return resolve
 
 
+_MOST_QUERIES: Final = 1000
 _RETRIEVE: Final = PRESENTATION_PARAMETERS | {
     "local",
     "type",

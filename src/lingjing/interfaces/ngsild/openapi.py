@@ -217,7 +217,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     """What may be answered; reading has content, writing has none unless part of it failed."""
-    content = {media: {"schema": {}} for media in route.produces}
+    content: dict[str, Any] = {media: {"schema": {}} for media in route.produces}
     refused = {
         "description": "Refused, with the reason and the remedy.",
         "content": {JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},

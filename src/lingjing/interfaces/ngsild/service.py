@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from lingjing.engine.access import Gate, Limits
 from lingjing.interfaces.ngsild.transience import Transience
@@ -31,6 +31,9 @@ class Service:
         subscriptions: Who is told about changes.
         limits: What one request may ask.
         gate: Who may do what; None lets everyone do everything.
+
+    Attributes:
+        queries: Queries that were read before, for those who ask the same again.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Service:
         self.gate = gate
         self.identity = _identity(ledger)
         self.transience = Transience(ledger)
+        self.queries: dict[Hashable, Any] = {}
         # Reading SQLite costs less than handing the work to a thread.
         self._is_near = ledger.driver == "sqlite"
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="ngsild-read")
