@@ -26,10 +26,10 @@ from lingjing.vocabulary import LingjingError
 _log: Final = logging.getLogger(__name__)
 # Answers after which the same notification may be taken later.
 _MAY_PASS: Final = frozenset((408, 425, 429))
-# What frames a message is not for a subscription to set.
+# What frames a message, and whose it is, is not for a subscription to set.
 _OURS: Final = frozenset(
-    ("connection", "content-length", "content-type", "host", "keep-alive", "te", "trailer",
-     "transfer-encoding", "upgrade")
+    ("connection", "content-length", "content-type", "host", "keep-alive", "ngsild-tenant", "te",
+     "trailer", "transfer-encoding", "upgrade")
 )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ class MqttSender:
             client, is_new = await self._client(target.broker, timeout_s)
             try:
                 await client.publish(target.topic, payload, qos=target.quality, timeout=timeout_s)
-            except (aiomqtt.MqttError, OSError) as error:
+            except (aiomqtt.MqttError, OSError, ValueError) as error:
                 await self._drop(target.broker, client)
                 # a connection that was kept may have ended unseen; a new one tells the truth
                 if is_new or attempt == 2:

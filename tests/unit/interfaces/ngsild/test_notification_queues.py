@@ -204,7 +204,13 @@ def test_after_a_failure_nothing_is_sent_until_the_cooldown_is_over() -> None:
 
 def test_headers_for_the_receiver_go_along_but_cannot_reframe_the_message() -> None:
     async def scene(make: Callable[..., Queue]) -> None:
-        pairs = (("X-Key", "k"), ("Content-Length", "9999"), ("Host", "evil"), ("Link", "<x>"))
+        pairs = (
+            ("X-Key", "k"),
+            ("Content-Length", "9999"),
+            ("Host", "evil"),
+            ("NGSILD-Tenant", "another"),
+            ("Link", "<x>"),
+        )
         queue = make(receiver.url, receiver=pairs)
         queue.put(event("a"))
         await queue.drain(5)
@@ -214,5 +220,6 @@ def test_headers_for_the_receiver_go_along_but_cannot_reframe_the_message() -> N
         got = receiver.next()
         assert got.headers["x-key"] == "k"
         assert got.headers["link"] == "<x>"
+        assert "ngsild-tenant" not in got.headers
         assert got.headers["host"] == f"127.0.0.1:{receiver.port}"
         assert int(got.headers["content-length"]) == len(got.body)
