@@ -40,6 +40,8 @@ SHARED_AGE_S: Final = 30.0
 """How long a reading is trusted where other processes may change what is stored [s]."""
 
 _MOST_READY: Final = 2000
+_MOST_READY_TERMS: Final = 1_000_000
+_MOST_USED: Final = 10_000
 _MOST_REDIRECTS: Final = 3
 _ACCEPT: Final = (("Accept", "application/ld+json, application/json;q=0.9"),)
 
@@ -96,7 +98,7 @@ class Contexts:
         self._base = base.rstrip("/")
         self._is_alone = ledger.driver == "sqlite"
         self._ready: OrderedDict[tuple[str, str | bytes], _Ready] = OrderedDict()
-        self._inline: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._ready_terms = 0
         self._implied: set[tuple[str, str]] = set()
         self._failed: dict[str, tuple[float, LingjingError]] = {}
         self._loading: dict[str, asyncio.Task[Any]] = {}
@@ -120,9 +122,7 @@ class Contexts:
         ready = self._ready.get(key)
         if ready is None or ready.until < time.monotonic():
             ready = await self._read(context, tenant)
-            self._ready[key] = ready
-            if len(self._ready) > _MOST_READY:
-                self._ready.popitem(last=False)
+            self._remember(key, ready)
         else:
             self._ready.move_to_end(key)
         if ready.sources:
@@ -139,11 +139,11 @@ class Contexts:
         """
         if served_at("") in terms.link:
             context_id = terms.link.rpartition("/")[2]
-            context = self._inline.get((tenant, context_id))
-            if context is None and terms.link not in terms.body:
-                context = terms.body  # it was pushed out, and says the same
-            if context is not None and (tenant, context_id) not in self._implied:
-                await self.store.imply(tenant, context_id, context)
+            is_own = terms.link not in terms.body
+            if is_own and (tenant, context_id) not in self._implied:
+                await self.store.imply(tenant, context_id, _without_core(terms.body))
+                if len(self._implied) >= _MOST_READY:
+                    self._implied.clear()
                 self._implied.add((tenant, context_id))
         return terms.link
 
@@ -195,6 +195,7 @@ class Contexts:
     def forget(self) -> None:
         """Read everything anew when it is next asked for."""
         self._ready.clear()
+        self._ready_terms = 0
         self._failed.clear()
         self._implied.clear()
 
@@ -213,6 +214,8 @@ class Contexts:
         for address in sources:
             use = self._used.get(address)
             if use is None:
+                if len(self._used) >= _MOST_USED:
+                    self._used.clear()
                 use = self._used[address] = Use()
             use.hits += 1
             use.last_us = now
@@ -235,21 +238,25 @@ class Contexts:
         if not own:
             return _Ready(self.core, tuple(dict.fromkeys(sources)), until)
         has_address = len(own) == 1 and isinstance(own[0], str)
-        link = own[0] if has_address else self._imply(context, tenant)
+        link = own[0] if has_address else self._base + served_at(local_id(context))
         # one whose documents name the core themselves needs no help from the server
         is_complete = bool(reader.beneath) and not any(map(_is_core, given))
         parts = own if is_complete else [*own, CORE_ADDRESS]
         terms = Terms(reader.terms, link, parts[0] if len(parts) == 1 else parts)
         return _Ready(terms, tuple(dict.fromkeys(sources)), until)
 
-    def _imply(self, context: Any, tenant: str) -> str:
-        """The address of an @context that has none of its own."""
-        context_id = local_id(context)
-        self._inline[(tenant, context_id)] = context
-        if len(self._inline) > _MOST_READY:
-            gone, _ = self._inline.popitem(last=False)
-            self._implied.discard(gone)
-        return self._base + served_at(context_id)
+    def _remember(self, key: tuple[str, str | bytes], ready: _Ready) -> None:
+        """Keep what was read, and let go of the oldest where it is too much."""
+        before = self._ready.pop(key, None)
+        if before is not None:
+            self._ready_terms -= len(before.terms.terms)
+        self._ready[key] = ready
+        self._ready_terms += len(ready.terms.terms)
+        while len(self._ready) > 1 and (
+            len(self._ready) > _MOST_READY or self._ready_terms > _MOST_READY_TERMS
+        ):
+            _, gone = self._ready.popitem(last=False)
+            self._ready_terms -= len(gone.terms.terms)
 
     async def _document(self, address: str, tenant: str) -> tuple[str, Any]:
         """A document by its address, and the address it is stored under."""
@@ -259,9 +266,6 @@ class Contexts:
             kept = await self.store.get(tenant, context_id)
             if kept is not None:
                 return kept.address, {"@context": kept.context}
-            inline = self._inline.get((tenant, context_id))
-            if inline is not None:
-                return served_at(context_id), {"@context": inline}
         if address not in self._files:
             kept = await self.store.get(tenant, address)
             if kept is not None:
@@ -334,6 +338,13 @@ class Contexts:
                 raise _unavailable(address, f"HTTP {reply.status}")
             target = urljoin(target, reply.headers["location"])
         raise _unavailable(address, f"HTTP {reply.status}")
+
+
+def _without_core(body: Any) -> Any:
+    """An @context as it was sent, without the core that answers add."""
+    if isinstance(body, list) and body[-1] == CORE_ADDRESS:
+        return body[0] if len(body) == 2 else body[:-1]
+    return body
 
 
 def _is_core(item: Any) -> bool:

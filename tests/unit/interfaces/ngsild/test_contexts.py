@@ -197,10 +197,11 @@ def test_an_inline_context_gets_an_address_that_leads_to_it(ledger: SqliteLedger
         terms = await contexts.terms(context)
         assert terms.link.startswith("https://twin.example/ngsi-ld/v1/jsonldContexts/")
         assert terms.body == [context, CORE_ADDRESS]
-        assert (await contexts.terms(terms.link)).expand("a") == "urn:a"
         assert await contexts.store.all("") == []
         assert await contexts.keep(terms) == terms.link
-        assert [kept.kind for kept in await contexts.store.all("")] == ["ImplicitlyCreated"]
+        (kept,) = await contexts.store.all("")
+        assert (kept.kind, kept.context) == ("ImplicitlyCreated", context)
+        assert (await contexts.terms(terms.link)).expand("a") == "urn:a"
 
     run(ledger, work, base="https://twin.example/")
 
@@ -275,13 +276,20 @@ def test_what_is_remembered_is_bounded(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_READY", 10)
+    monkeypatch.setattr(module, "_MOST_READY_TERMS", 1000)
 
     async def work(contexts: Contexts) -> None:
         for number in range(50):
             terms = await contexts.terms({"a": f"urn:{number}"})
             assert terms.expand("a") == f"urn:{number}"
-        assert len(contexts._ready) <= 10
-        assert len(contexts._inline) <= 10
+            await contexts.keep(terms)
+        assert len(contexts._ready) <= 1000 / len(Terms().terms)
+        assert len(contexts._implied) <= 10
+        large = {f"t{number}": "urn:t" for number in range(2000)}
+        assert (await contexts.terms(large)).expand("t1") == "urn:t"
+        assert len(contexts._ready) == 1
+        await contexts.terms({"a": "urn:a"})
+        assert len(contexts._ready) == 1
 
     run(ledger, work)
 
