@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from conformance_client import CONTEXT_LINK, Api, problem
 
@@ -244,3 +246,36 @@ def test_a_fault_inside_is_told_without_its_details(
     assert problem(answer) == (500, "InternalError")
     assert "secret" not in answer.text
     assert isinstance(answer, httpx.Response)
+
+
+def test_a_request_that_takes_too_long_is_ended(api: Api) -> None:
+    hurried = msgspec.structs.replace(api.service.limits, request_s=0.05)
+    asked = threading.Event()
+
+    def slow(*_: Any, **__: Any) -> Any:
+        asked.wait(5)
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api.service, "limits", hurried)
+        patch.setattr(api.service.ledger, "attribute_uses", slow)
+        answer = api.get("/attributes")
+        asked.set()
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "ngsild.took-too-long"
+    assert answer.headers["retry-after"]
+    assert api.get("/attributes").status_code == 200
+
+
+def test_a_body_is_nested_only_so_deep(api: Api) -> None:
+    def nested(levels: int) -> Any:
+        value: Any = 1
+        for _ in range(levels):
+            value = {"a": [value]}
+        return {**BODY, "notes": {"type": "Property", "value": value}}
+
+    most = api.service.limits.depth
+    assert api.post("/entities", nested((most - 4) // 2)).status_code == 201
+    too_deep = api.post("/entities", nested(most))
+    assert problem(too_deep) == (400, "InvalidRequest")
+    assert too_deep.json()["code"] == "ngsild.too-deep"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -106,7 +107,12 @@ class Application:
             request.at_us = _instant(query["at"])
         if "ngsild-tenant" in headers:
             await self._enter_tenant(route, request.tenant)
-        return await route.handler(self.service, request)
+        longest_s = self.service.limits.request_s
+        try:
+            async with asyncio.timeout(longest_s):
+                return await route.handler(self.service, request)
+        except TimeoutError:
+            raise LingjingError("ngsild.took-too-long", seconds=longest_s) from None
 
     async def _enter_tenant(self, route: Route, tenant: str) -> None:
         """Make sure that a tenant's name is one, and that it exists where the route makes it.

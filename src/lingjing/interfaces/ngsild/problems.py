@@ -41,6 +41,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "ngsild.context-not-served": _NOT_SUPPORTED,
     "ngsild.internal": (500, "InternalError"),
     "ngsild.entity-exists": _EXISTS,
+    "ngsild.took-too-long": _LATER,
     "ngsild.resource-exists": _EXISTS,
     "ngsild.registration-conflict": (409, "Conflict"),
     "access.needed": (401, "Unauthorized"),

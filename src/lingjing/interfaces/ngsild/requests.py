@@ -185,6 +185,8 @@ class Request:
                 raise LingjingError("ngsild.bad-json", detail=str(error)) from None
             except RecursionError:
                 raise LingjingError("ngsild.too-deep") from None
+            if _is_deeper(self._json, self.service.limits.depth):
+                raise LingjingError("ngsild.too-deep")
         return self._json
 
     async def terms(self) -> Terms:
@@ -229,6 +231,21 @@ class Request:
         if not address:
             return self.service.contexts.core
         return await self.service.contexts.terms(address, self.tenant)
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects are nested more than so many levels deep."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            child
+            for item in level
+            if item.__class__ is dict or item.__class__ is list
+            for child in (item.values() if item.__class__ is dict else item)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class Answer:
