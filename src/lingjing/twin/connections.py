@@ -19,6 +19,8 @@ from lingjing.vocabulary import LingjingError, Place
 _HEADER: Final = b"SQLite format 3\x00"
 _SPACE_LEFT: Final = 1 << 20
 _CACHE_KIB: Final = 65_536
+READER_CACHE_KIB: Final = 16_384
+"""Less than a writer's: there is one of these for every thread that reads."""
 _WAL_KEPT: Final = 128 << 20
 WAL_PAGES: Final = 16_384
 """Pages that gather in the log before they are written to their places, many at a time."""

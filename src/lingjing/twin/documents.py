@@ -101,7 +101,10 @@ def plain_number(instance: Instance) -> float | None:
     value = instance.get("value")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than three hundred digits
+        return None
 
 
 def instances(document: Document, attribute: str) -> dict[str, Instance]:

@@ -15,7 +15,14 @@ import msgspec
 
 from lingjing.twin.branch_book import BranchBook, check_branch_name
 from lingjing.twin.clerk import Clerk
-from lingjing.twin.connections import check_header, connect, prepare, snapshot, translated
+from lingjing.twin.connections import (
+    READER_CACHE_KIB,
+    check_header,
+    connect,
+    prepare,
+    snapshot,
+    translated,
+)
 from lingjing.twin.interned import Interned, Shape
 from lingjing.twin.ledger import (
     TRUNK,
@@ -220,6 +227,7 @@ class SqliteLedger:
                 self._path, read_only=self._read_only, busy_timeout_s=self._busy_timeout_s
             )
             connection.pragma("query_only", 1)
+            connection.pragma("cache_size", -READER_CACHE_KIB)
             self._local.reader = connection
             self._readers.append(connection)
         return connection

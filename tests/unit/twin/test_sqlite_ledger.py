@@ -30,11 +30,14 @@ from ledgers import (
     urn,
 )
 
+from lingjing.twin import District, SqliteStore
 from lingjing.twin import clerk as clerks
 from lingjing.twin.documents import micros
 from lingjing.twin.ledger import Change, Desk, Job, Selection, Span
 from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import LingjingError
+
+DISTRICT = District("d", "p", "区", "D", {}, (0, 0, 0, 0), False, "2026-01-01T00:00:00Z")
 
 
 @pytest.fixture
@@ -84,6 +87,9 @@ def test_a_second_process_is_told_who_writes_and_may_read(path: Path) -> None:
         error = refusal(SqliteLedger, path)
         assert error.code == "twin.in-use"
         assert error.values["pid"] == str(holder.pid)
+        with SqliteStore(path) as store:
+            assert store.districts() == []
+            assert refusal(store.put_district, DISTRICT).code == "twin.in-use"
         with SqliteLedger(path, read_only=True) as reader:
             assert read(reader, reader.branch(""), 1) == {"flow": 1}
             assert refusal(reader.submit, Job(reader.branch(""), (), print)).code == (
@@ -95,6 +101,18 @@ def test_a_second_process_is_told_who_writes_and_may_read(path: Path) -> None:
     with SqliteLedger(path) as ledger:
         assert read(ledger, ledger.branch(""), 1) == {"flow": 1}
     assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
+def test_a_number_too_large_for_any_column_is_kept_whole(path: Path) -> None:
+    with SqliteLedger(path) as ledger:
+        trunk = ledger.branch("")
+        for name, number in enumerate((2**63, 2**70, -(2**64), 1e308, 5e-324)):
+            create(ledger, trunk, entity(name, flow=number))
+            assert read(ledger, trunk, name) == {"flow": number}
+            everything = Span(attributes=(iri("flow"),), time="modifiedAt")
+            (row,) = ledger.history(trunk, urn(name), everything)
+            assert row.instance is not None
+            assert row.instance["value"] == number
 
 
 def test_the_lock_of_a_dead_process_holds_nobody_up(path: Path) -> None:
