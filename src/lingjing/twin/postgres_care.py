@@ -19,6 +19,7 @@ from lingjing.twin.postgres_numbers import copy_rows
 from lingjing.twin.postgres_packing import described, write_chunks
 from lingjing.twin.postgres_reading import Reader, opened
 from lingjing.twin.postgres_schema import MIGRATIONS, migrate
+from lingjing.twin.problems import Problem
 from lingjing.vocabulary import LingjingError, Place
 
 TABLES: Final = (
@@ -30,23 +31,23 @@ _ABOUT: Final = "about.json"
 _BLOCK: Final = 1 << 20
 
 _CHECKS: Final[dict[str, str]] = {
-    "{count} living entities without a document": """
+    "without-document": """
         SELECT count(*) FROM entity WHERE state = 1 AND body IS NULL
     """,
-    "{count} types of entities that are not listed, or listed without an entity": """
+    "type-index-differs": """
         SELECT count(*) FROM (
             SELECT branch, unnest(types) AS type, id FROM entity WHERE state = 1
         ) e FULL JOIN entity_type t USING (branch, type, id) WHERE e.id IS NULL OR t.id IS NULL
     """,
-    "{count} rows of history without a series": """
+    "rows-of-nobody": """
         SELECT count(*) FROM history h
         WHERE NOT EXISTS (SELECT FROM series s WHERE s.key = h.series)
     """,
-    "{count} numbers greater than the clock's": """
+    "numbers-beyond-clock": """
         SELECT (SELECT count(*) FROM history, clock WHERE history.sequence > clock.sequence)
             + (SELECT count(*) FROM entity, clock WHERE revision > clock.sequence)
     """,
-    "{count} words, shapes or templates that are missing": """
+    "words-missing": """
         SELECT (SELECT count(*) FROM series s WHERE attribute > 0
                 AND NOT EXISTS (SELECT FROM word w WHERE w.key = s.attribute))
             + (SELECT count(*) FROM entity e WHERE shape IS NOT NULL
@@ -76,17 +77,17 @@ def size(connection: Connection) -> dict[str, int]:
 
 def check(connection: Connection) -> list[str]:
     """What is wrong with the stored state, in words."""
-    found = []
-    for words, query in _CHECKS.items():
+    found: list[str] = []
+    for what, query in _CHECKS.items():
         row = connection.execute(query.encode()).fetchone()
         if row is not None and row[0]:
-            found.append(words.format(count=row[0]))
+            found.append(Problem.of(what, count=row[0]))
     for key, *shut in connection.execute(
         "SELECT key, body, count, file, row_group, first_row FROM history_chunk", binary=True
     ):
         problem = _opens(*shut)
         if problem is not None:
-            found.append(f"chunk {key}: {problem}")
+            found.append(Problem.of("unreadable-chunk-why", number=key, detail=problem))
     for entity_id, body in connection.execute(
         "SELECT id, body FROM entity WHERE state = 1", binary=True
     ):
@@ -95,7 +96,7 @@ def check(connection: Connection) -> list[str]:
         except (msgspec.DecodeError, KeyError, TypeError):
             named = None
         if named != entity_id:
-            found.append(f"{entity_id}: not its document")
+            found.append(Problem.of("unreadable-entity", id=entity_id))
     return found
 
 

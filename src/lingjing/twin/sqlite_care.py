@@ -12,50 +12,51 @@ import apsw
 from lingjing.twin import chunks
 from lingjing.twin.connections import translated
 from lingjing.twin.documents import decode
+from lingjing.twin.problems import Problem
 from lingjing.twin.sqlite_reading import past_document
 from lingjing.vocabulary import LingjingError, Place
 
 _PAGES_AT_ONCE: Final = 4_096
 
 _COUNTS: Final = {
-    "entity rows without a branch": (
+    "entities-without-branch": (
         "SELECT count(*) FROM entity WHERE branch NOT IN (SELECT key FROM branch)"
     ),
-    "past states without a branch": (
+    "past-without-branch": (
         "SELECT count(*) FROM entity_past WHERE branch NOT IN (SELECT key FROM branch)"
     ),
-    "histories without a branch": (
+    "histories-without-branch": (
         "SELECT count(*) FROM subject WHERE branch NOT IN (SELECT key FROM branch)"
     ),
-    "entities without a shape": (
+    "entities-without-shape": (
         "SELECT count(*) FROM entity WHERE shape IS NULL"
         " AND (body IS NOT NULL OR layout IS NOT NULL)"
     ),
-    "entities numbered beyond the clock": (
+    "entities-beyond-clock": (
         "SELECT count(*) FROM entity WHERE revision > (SELECT revision FROM clock)"
     ),
-    "entities later than the clock": (
+    "entities-later-than-clock": (
         "SELECT count(*) FROM entity WHERE recorded_us > (SELECT recorded_us FROM clock)"
     ),
-    "rows of history numbered beyond the clock": (
+    "rows-beyond-clock": (
         "SELECT count(*) FROM history WHERE sequence > (SELECT revision FROM clock)"
     ),
-    "rows of history of nobody": (
+    "rows-of-nobody": (
         "SELECT count(*) FROM history WHERE subject NOT IN (SELECT key FROM subject)"
     ),
-    "chunks of nobody": "SELECT count(*) FROM chunk WHERE subject NOT IN (SELECT key FROM subject)",
-    "entities that lack their place in the index of types": (
+    "chunks-of-nobody": "SELECT count(*) FROM chunk WHERE subject NOT IN (SELECT key FROM subject)",
+    "missing-in-type-index": (
         "SELECT count(*) FROM entity JOIN shape_type USING (shape) LEFT JOIN entity_type"
         " ON entity_type.type = shape_type.type AND entity_type.branch = entity.branch"
         " AND entity_type.id = entity.id WHERE entity_type.entity IS NOT entity.key"
     ),
-    "places in the index of types without an entity": (
+    "extra-in-type-index": (
         "SELECT count(*) FROM entity_type WHERE entity NOT IN (SELECT key FROM entity)"
     ),
-    "boxes without an entity": (
+    "boxes-without-entity": (
         "SELECT count(*) FROM entity_box WHERE key NOT IN (SELECT key FROM entity)"
     ),
-    "imported things without a box": (
+    "imported-without-box": (
         "SELECT count(*) FROM entity WHERE layout IS NOT NULL"
         " AND key NOT IN (SELECT key FROM entity_box)"
     ),
@@ -64,42 +65,43 @@ _COUNTS: Final = {
 
 def check(connection: apsw.Connection, folder: Path) -> list[str]:
     """What is wrong with a file, in words."""
-    found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
-    found += [str(row) for row in connection.execute("PRAGMA foreign_key_check")]
+    lines: list[object] = [
+        line for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"
+    ]
+    lines += list(connection.execute("PRAGMA foreign_key_check"))
     for table in ("entity_box", "place_box"):
         answer = connection.execute(f"SELECT rtreecheck('{table}')").get
         if answer != "ok":
-            found.append(f"{table}: {answer}")
+            lines.append(f"{table}: {answer}")
+    found: list[str] = [Problem.of("database", detail=line) for line in lines]
     for what, query in _COUNTS.items():
         count = connection.execute(query).get
         if count:
-            found.append(f"{what}: {count}")
+            found.append(Problem.of(what, count=count))
     found += _unreadable(connection)
     for (path,) in connection.execute("SELECT path FROM sealed_file"):
         if not (folder / path).is_file():
-            found.append(f"sealed file is missing: {path}")
+            found.append(Problem.of("sealed-missing", path=path))
     return found
 
 
 def _unreadable(connection: apsw.Connection) -> list[str]:
     """Documents, past states and chunks that cannot be read whole."""
-    found = []
-    for key, identity, body in connection.execute(
-        "SELECT key, id, body FROM entity WHERE body IS NOT NULL"
-    ):
+    found: list[str] = []
+    for identity, body in connection.execute("SELECT id, body FROM entity WHERE body IS NOT NULL"):
         try:
             named = decode(body)["id"]
         except (ValueError, KeyError):
             named = None
         if named != identity:
-            found.append(f"entity {key} cannot be read as {identity}")
+            found.append(Problem.of("unreadable-entity", id=identity))
     for identity, body in connection.execute(
         "SELECT id, body FROM entity_past WHERE body IS NOT NULL"
     ):
         try:
             past_document(body)
         except Exception:  # noqa: BLE001 damaged bytes fail in many ways
-            found.append(f"a past state of {identity} cannot be read")
+            found.append(Problem.of("unreadable-past", id=identity))
     for key, count, first, last, body in connection.execute(
         "SELECT key, count, first_sequence, last_sequence, body FROM chunk"
     ):
@@ -109,7 +111,7 @@ def _unreadable(connection: apsw.Connection) -> list[str]:
         except Exception:  # noqa: BLE001 damaged bytes fail in many ways
             whole = (0, 0, 0)
         if whole != (count, first, last):
-            found.append(f"chunk {key} of history cannot be read whole")
+            found.append(Problem.of("unreadable-chunk", number=key))
     return found
 
 

@@ -34,6 +34,7 @@ from lingjing.twin import District, SqliteStore
 from lingjing.twin import clerk as clerks
 from lingjing.twin.documents import micros
 from lingjing.twin.ledger import Change, Desk, Job, Selection, Span
+from lingjing.twin.problems import in_words
 from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import LingjingError
 
@@ -364,7 +365,14 @@ def test_damage_is_found(path: Path) -> None:
         connection.execute("UPDATE clock SET revision = 3")
     with SqliteLedger(path, read_only=True) as ledger:
         found = "\n".join(ledger.check())
-    for word in ("cannot be read as", "index of types", "cannot be read whole", "beyond the clock"):
+        chinese = [in_words(problem, "zh-CN") for problem in ledger.check()]
+    assert "对象 urn:ngsi-ld:Riser:d:1 的内容无法读取" in chinese
+    for word in (
+        "document of urn:ngsi-ld:Riser:d:1",
+        "index of types",
+        "cannot be read whole",
+        "beyond the clock",
+    ):
         assert word in found
 
 
@@ -392,7 +400,7 @@ def test_a_backup_is_a_twin_of_its_own_with_its_sealed_files(path: Path, tmp_pat
         trunk = ledger.branch("")
         error = refusal(ledger.history, trunk, urn(1), Span(attributes=(iri("flow"),)))
         assert error.code == "twin.sealed-missing"
-        assert any("sealed file is missing" in line for line in ledger.check())
+        assert any("is missing" in line for line in ledger.check())
 
 
 def test_a_repeated_job_changes_only_its_desk(path: Path) -> None:

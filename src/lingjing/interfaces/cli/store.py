@@ -11,6 +11,7 @@ from lingjing.engine import twin_care
 from lingjing.engine.settings import data_dir
 from lingjing.interfaces.cli.frame import (
     Misuse,
+    chosen_locale,
     data_option,
     json_option,
     print_json,
@@ -18,6 +19,7 @@ from lingjing.interfaces.cli.frame import (
     say,
     store_option,
 )
+from lingjing.twin.problems import in_words
 from lingjing.vocabulary import EXIT_CODES, Place, parse_instant
 
 
@@ -46,7 +48,7 @@ def check(data: Path, store: str | None, as_json: bool) -> int:
         print_json({"problems": problems})
     elif problems:
         for problem in problems:
-            click.echo(problem)
+            click.echo(in_words(problem, chosen_locale()))
         click.echo(say("store.problems", count=len(problems)))
     else:
         click.echo(say("store.sound"))
@@ -93,7 +95,7 @@ def copy(
     else:
         _tell("store.copied", moved.target, as_json=False)
         for problem in moved.problems:
-            click.echo(problem)
+            click.echo(in_words(problem, chosen_locale()))
     return EXIT_CODES["input"] if moved.problems else 0
 
 
