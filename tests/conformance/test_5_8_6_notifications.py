@@ -194,6 +194,17 @@ def test_what_is_gone_is_told_with_the_null(api: Api) -> None:
         assert gone == riser(temperature=prop(NULL))
 
 
+def test_the_time_of_a_deletion_is_told_with_the_other_times(api: Api) -> None:
+    api.make(riser(pressure=prop(2)))
+    with Receiver() as receiver:
+        triggers = ["attributeDeleted"]
+        subscribe(api, receiver, notification={"sysAttrs": True}, notificationTrigger=triggers)
+        api.delete(f"{ATTRIBUTES}/pressure")
+        gone = told(receiver)[0]["pressure"]
+        assert gone["value"] == NULL
+        assert gone["createdAt"] < gone["deletedAt"]
+
+
 def test_an_entity_that_is_gone_is_told_by_its_name_and_time(api: Api) -> None:
     api.make(riser())
     with Receiver() as receiver:

@@ -117,3 +117,19 @@ def test_an_encrypted_broker_must_show_a_certificate_of_its_name(
         asyncio.run(publish("localhost"))
         assert messages.get(timeout=10) == (0, {"metadata": {"a": "b"}, "body": [1]})
         assert messages.empty()
+
+
+def test_a_connection_that_ended_unseen_is_made_anew_at_once(tmp_path: Path) -> None:
+    async def scene() -> None:
+        sender = MqttSender(Networks())
+        target = MqttTarget.of(f"mqtt://127.0.0.1:{broker.port}/{TOPIC}", (("MQTT-QoS", "1"),))
+        try:
+            await sender.publish(target, {}, b"1", 5.0)
+            await asyncio.to_thread(broker.stop)
+            await asyncio.to_thread(broker.start)
+            await sender.publish(target, {}, b"2", 5.0)
+        finally:
+            await sender.close()
+
+    with Broker(tmp_path) as broker:
+        asyncio.run(scene())

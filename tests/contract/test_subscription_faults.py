@@ -15,6 +15,8 @@ from lingjing.interfaces.ngsild.contexts import Contexts
 from lingjing.interfaces.ngsild.notify import Settings
 from lingjing.interfaces.ngsild.subscriptions import Subscriptions
 from lingjing.interfaces.ngsild.subscriptions_matching import Watch
+from lingjing.twin.documents import DEFAULT_TERMS
+from lingjing.twin.ledger import Commit, Entry
 from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import LingjingError
 
@@ -90,3 +92,24 @@ def test_a_notification_that_cannot_be_written_is_counted_and_the_next_one_comes
         until(lambda: kept(api)["notification"]["timesFailed"] == 2)
         api.patch(ATTRIBUTES, {"temperature": prop(1)})
         assert told(receiver) == [riser(temperature=prop(1))]
+
+
+def test_a_change_from_before_the_subscription_is_not_told_however_late_it_is_matched(
+    api: Api,
+) -> None:
+    subscriptions = api.service.subscriptions
+    assert subscriptions is not None
+    with Receiver() as receiver:
+        subscribe(api, receiver)
+        (watch,) = subscriptions.watches()
+        for value, moment_us in ((1, watch.since_us - 1), (2, watch.since_us + 1)):
+            instance = {"type": "Property", "value": value}
+            document = {
+                "id": RISER,
+                "type": [DEFAULT_TERMS + "Riser"],
+                "attributes": {DEFAULT_TERMS + "temperature": {"": instance}},
+            }
+            entry = Entry(RISER, None, document, ())
+            subscriptions._notifier.take([Commit(watch.branch, value, moment_us, (entry,))])
+        assert told(receiver) == [riser(temperature=prop(2))]
+        assert receiver.nothing(0.1)
