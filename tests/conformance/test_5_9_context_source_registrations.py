@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from conformance_client import CONTEXT_LINK, VOCABULARY, Api, problem
 from watching import RISER, TANK, riser
 
@@ -115,15 +114,16 @@ def test_an_update_changes_what_it_names_and_null_takes_away(api: Api) -> None:
         assert problem(refused) == (400, "BadRequestData"), fragment
 
 
-@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_one_that_is_unknown_or_named_wrongly_is_refused(api: Api, method: str) -> None:
-    body = {"json": {"endpoint": "http://a/"}} if method == "PATCH" else {}
-    unknown = api.send(method, f"/csourceRegistrations/{R}", **body)
-    assert problem(unknown) == (404, "ResourceNotFound")
-    assert problem(api.send(method, "/csourceRegistrations/x", **body)) == (400, "BadRequestData")
-    if method != "GET":
-        without = api.send(method, "/csourceRegistrations/", **body)
-        assert (without.status_code, without.content) == (405, b"")
+def test_one_that_is_unknown_or_named_wrongly_is_refused(api: Api) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        body = {"json": {"endpoint": "http://a/"}} if method == "PATCH" else {}
+        unknown = api.send(method, f"/csourceRegistrations/{R}", **body)
+        assert problem(unknown) == (404, "ResourceNotFound"), method
+        wrong = api.send(method, "/csourceRegistrations/x", **body)
+        assert problem(wrong) == (400, "BadRequestData"), method
+        if method != "GET":
+            without = api.send(method, "/csourceRegistrations/", **body)
+            assert (without.status_code, without.content) == (405, b"")
 
 
 def test_a_deleted_one_is_gone(api: Api) -> None:

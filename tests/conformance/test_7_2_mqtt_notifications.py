@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,20 @@ from watching import RISER, S, kept, prop, riser, subscription, until
 
 from lingjing.interfaces.ngsild.notify_mqtt import MqttSender, MqttTarget
 from lingjing.interfaces.ngsild.outgoing import Networks
+from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import LingjingError
 
 TOPIC = "district/yangpu"
 PASSWORD = "s3cret"  # noqa: S105  (of a broker that lives for one test)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    """A server over SQLite: what happens behind a commit is the same for every driver."""
+    ledger = SqliteLedger(tmp_path / "twin.sqlite")
+    with Api(ledger, {}) as opened:
+        yield opened
+    ledger.close()
 
 
 def subscribe(api: Api, uri: str, **endpoint: Any) -> None:
