@@ -31,7 +31,7 @@ MOST_WAITING: Final = 100_000
 """Jobs that may wait; more are refused as `twin.busy`, so that memory does not run out."""
 _MOST_IDS: Final = 8_192
 """Entities that a group names at most (a single job may name more)."""
-_MOST_REMEMBERED: Final = 16_384
+_MOST_REMEMBERED: Final = 32_768
 _LONGEST_PAUSE_S: Final = 1.0
 
 

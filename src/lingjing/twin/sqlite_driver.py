@@ -229,7 +229,7 @@ class SqliteDriver:
             rows: list[Any] = self.connection.execute(
                 _FETCH + query, (branch.key, wanted)
             ).fetchall()
-            known = self.history.known(branch.key, query, wanted, ids)
+            known = self.history.known(branch.key, ids)
             found: dict[str, Sight] = {}
             plain = [row[:10] for row in rows]
             for row, record in zip(

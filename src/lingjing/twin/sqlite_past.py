@@ -29,6 +29,8 @@ _INSERT: Final = (
 )
 _MARKS: Final = {name: place for place, name in enumerate(OPERATIONS)}
 
+_types = msgspec.json.Decoder(tuple[str, ...]).decode
+
 SeriesKey = tuple[int, int, int]
 """Subject, attribute and dataset."""
 
@@ -60,21 +62,30 @@ class HistoryWriter:
 
     # Who has a history
 
-    def known(self, branch: int, condition: str, wanted: str, ids: Sequence[str]) -> set[str]:
+    def known(self, branch: int, ids: Sequence[str]) -> set[str]:
         """Which of some ids have, or had, a history in the branch itself."""
-        rows: list[Any] = self._connection.execute(
-            f"SELECT id, key, hides FROM subject WHERE branch = ?{condition}",  # noqa: S608
-            (branch, wanted),
-        ).fetchall()
         if len(self._absent) > _MOST_REMEMBERED:
             self._absent.clear()
-        self._absent.update((branch, entity_id) for entity_id in ids)
-        self._absent.difference_update((branch, row[0]) for row in rows)
-        return {
-            entity_id
-            for entity_id, key, hides in rows
-            if not hides or self.reader.series_of_subject(key)
-        }
+        if len(self._subjects) > _MOST_REMEMBERED:
+            self._subjects.clear()
+        held = self._subjects
+        found = {entity_id for entity_id in ids if (branch, entity_id) in held}
+        wanted = [entity_id for entity_id in ids if entity_id not in found]
+        if not wanted:
+            return found
+        rows: list[Any] = self._connection.execute(
+            "SELECT id, key, types, hides FROM subject"
+            " WHERE branch = ? AND id IN (SELECT value FROM json_each(?))",
+            (branch, msgspec.json.encode(wanted).decode()),
+        ).fetchall()
+        self._absent.update((branch, entity_id) for entity_id in wanted)
+        for entity_id, key, types, hides in rows:
+            self._absent.discard((branch, entity_id))
+            if not hides:
+                self._subjects[branch, entity_id] = (key, _types(types))
+            if not hides or self.reader.series_of_subject(key):
+                found.add(entity_id)
+        return found
 
     def _subject(
         self,
@@ -112,7 +123,7 @@ class HistoryWriter:
         ).get
         if found is None:
             return None
-        return found[0], msgspec.json.decode(found[1], type=tuple[str, ...])
+        return found[0], _types(found[1])
 
     def _subject_key(self) -> int:
         if not self._next_subject:
