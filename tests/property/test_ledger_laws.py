@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledgers import SECOND, START_US, iri, urn
 
-from lingjing.twin import changes, sqlite_past
+from lingjing.twin import changes, chunks, sqlite_past
 from lingjing.twin.documents import LOCATION, Document, instant_text
 from lingjing.twin.ledger import Branch, Change, Desk, Job, Selection, Span
 from lingjing.twin.sqlite_ledger import SqliteLedger
@@ -384,6 +384,7 @@ def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that a few rows already make chunks, and a few more make several."""
     monkeypatch.setattr(sqlite_past, "HOT_ROWS", 2)
     monkeypatch.setattr(sqlite_past, "ROWS", 3)
+    monkeypatch.setattr(chunks, "ROWS", 3)
 
 
 def worlds() -> Iterator[World]:

@@ -7,7 +7,7 @@ observations simply lie in a later chunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -234,6 +234,23 @@ def _stretch(content: bytes, size: int) -> bytes:
     if size == 0:
         return b""
     return bytes(pa.decompress(content, decompressed_size=size, codec="zstd", asbytes=True))
+
+
+def standing_of(columns: Columns) -> tuple[int | None, ...]:
+    """First and last sequence, observation and recording of columns."""
+    return (
+        int(columns.sequence[0]),
+        int(columns.sequence[-1]),
+        *columns.span(),
+        int(columns.recorded_us.min()),
+        int(columns.recorded_us.max()),
+    )
+
+
+def pieces(columns: Columns) -> Iterator[Columns]:
+    """Columns in lots that make full chunks."""
+    for start in range(0, len(columns), ROWS):
+        yield columns.take(np.arange(start, min(start + ROWS, len(columns))))
 
 
 # Sums

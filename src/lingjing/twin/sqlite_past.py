@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import apsw
 import msgspec
-import numpy as np
 
 from lingjing.twin import chunks
 from lingjing.twin.chunks import HOT_ROWS, LATE, OPERATIONS, ROWS, Columns
@@ -266,7 +265,7 @@ class HistoryWriter:
         if last is not None and last[1] + len(columns) <= ROWS:
             columns = chunks.joined([chunks.decode(last[2]), columns])
             self._connection.execute("DELETE FROM chunk WHERE key = ?", (last[0],))
-        for part in pieces(columns):
+        for part in chunks.pieces(columns):
             self.put_chunk(place, part)
         self._connection.execute(
             "DELETE FROM history WHERE subject = ? AND attribute = ? AND dataset = ?", place
@@ -280,7 +279,7 @@ class HistoryWriter:
         if len(columns) < HOT_ROWS:
             self._put_rows(place, columns)
             return
-        for part in pieces(columns):
+        for part in chunks.pieces(columns):
             self.put_chunk(place, part)
 
     def put_chunk(self, place: SeriesKey, columns: Columns) -> None:
@@ -289,7 +288,7 @@ class HistoryWriter:
             "INSERT INTO chunk (subject, attribute, dataset, first_sequence, last_sequence,"
             " first_observed_us, last_observed_us, first_recorded_us, last_recorded_us, count,"
             " body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*place, *standing_of(columns), len(columns), chunks.encode(columns)),
+            (*place, *chunks.standing_of(columns), len(columns), chunks.encode(columns)),
         )
 
     # Changing the past
@@ -317,6 +316,8 @@ class HistoryWriter:
                 self._drop(series)
             elif own is not None:
                 self._hide(own, series)
+        if attribute is None and dataset is None:
+            self._forget_states(seen[0][0], entity_id)
         if attribute is None and dataset is None and own is not None:
             if len(held) > 1 or held[0][0] != own:
                 self._connection.execute("UPDATE subject SET hides = 1 WHERE key = ?", (own,))
@@ -327,6 +328,15 @@ class HistoryWriter:
         self._absent.clear()
         self._fresh.clear()
         return removed
+
+    def _forget_states(self, branch: int, entity_id: str) -> None:
+        """Remove states kept for looking back, but for those that a branch still sees."""
+        self._connection.execute(
+            "DELETE FROM entity_past WHERE branch = ?1 AND id = ?2 AND NOT EXISTS"
+            " (SELECT 1 FROM branch WHERE parent = ?1"
+            " AND base >= from_sequence AND base < to_sequence)",
+            (branch, entity_id),
+        )
 
     def _own_subject(self, seen: Sequence[Level], entity_id: str) -> int | None:
         """Key of the branch's own subject; made where only an ancestor has one."""
@@ -471,20 +481,3 @@ class HistoryWriter:
         self._unsettle(place)
         if len(columns) >= HOT_ROWS:
             self.due[place] = None
-
-
-def standing_of(columns: Columns) -> tuple[int | None, ...]:
-    """First and last sequence, observation and recording of columns."""
-    return (
-        int(columns.sequence[0]),
-        int(columns.sequence[-1]),
-        *columns.span(),
-        int(columns.recorded_us.min()),
-        int(columns.recorded_us.max()),
-    )
-
-
-def pieces(columns: Columns) -> Iterator[Columns]:
-    """Columns in lots that make full chunks."""
-    for start in range(0, len(columns), ROWS):
-        yield columns.take(np.arange(start, min(start + ROWS, len(columns))))

@@ -17,7 +17,7 @@ from lingjing.twin.sealing import Sealed, Stretch
 from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_driver import SqliteDriver
 from lingjing.twin.sqlite_history import ENTITY_ITSELF, Series
-from lingjing.twin.sqlite_past import SeriesKey, standing_of
+from lingjing.twin.sqlite_past import SeriesKey
 
 
 def seal(driver: SqliteDriver, before_us: int, folder: Path, base: Path) -> dict[str, Any]:
@@ -139,6 +139,6 @@ class _Sealer:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *self._places.pop(id(stretch)), file, place.row_group, place.first_row,
-                *standing_of(columns), place.length,
+                *chunks.standing_of(columns), place.length,
             ),
         )  # fmt: skip

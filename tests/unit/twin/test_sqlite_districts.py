@@ -239,6 +239,23 @@ def test_a_forgotten_district_leaves_nothing_but_what_branches_see(ledger: Sqlit
     assert ledger.check() == []
 
 
+def test_what_is_forgotten_with_its_history_cannot_be_looked_back_at(
+    ledger: SqliteLedger,
+) -> None:
+    trunk = ledger.branch("")
+    then = do(ledger, trunk, lambda desk: desk.now_us)
+    branch = ledger.create_branch(trunk, "b")
+    edit(ledger, trunk, tap(1).id, inner_diameter=value(20))
+    do(ledger, trunk, lambda desk: desk.delete(tap(1).id, forget_history=True), tap(1).id)
+    # The branch goes on seeing what it began with.
+    assert list(ledger.records(branch, [tap(1).id])) == [tap(1).id]
+    edit(ledger, trunk, tap(2).id, inner_diameter=value(20))
+    ledger.drop_branch(branch)
+    do(ledger, trunk, lambda desk: desk.delete(tap(2).id, forget_history=True), tap(2).id)
+    assert list(ledger.records(trunk, [tap(0).id, tap(2).id], then)) == [tap(0).id]
+    assert ledger.check() == []
+
+
 def test_a_file_of_the_first_schema_becomes_a_living_twin(tmp_path: Path) -> None:
     new, old = tmp_path / "new.sqlite", tmp_path / "old.sqlite"
     with SqliteStore(new) as store:
