@@ -290,8 +290,8 @@ def page() -> str:
         ),
         (
             f"51 members × 10,000 roads × 72 h: {worked:.1f} s of processor time, inputs made up "
-            f"on the way; {spent:.1f} s passed here on {threads} threads, and {worked / threads:.1f} "
-            "s would on as many free cores. Peak memory "
+            f"on the way; {spent:.1f} s passed here on {threads} threads, and "
+            f"{worked / threads:.1f} s would on as many free cores. Peak memory "
             f"{after:.0f} MiB ({before:.0f} MiB before), {small[2]:.0f} MiB for 1,000 roads: it "
             "follows the block, not the number of roads.\n"
         ),
