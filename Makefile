@@ -13,13 +13,14 @@ WEB := src/lingjing/interfaces/web/index.html
 CONSOLE := $(shell find console -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench wheel reference clean
+.PHONY: help demo test check format bench wheel reference docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make check  formatting, lint, types (part of make test)"
 	@echo "make bench  speed and skill, recorded in benchmarks/RESULTS.md"
+	@echo "make docs   the reference and the notebooks, written anew"
 	@echo "make wheel  a wheel that carries the built page"
 
 $(VENV)/bin/python:
@@ -60,6 +61,10 @@ wheel: $(VENV)/.installed-test $(WEB)
 
 reference: $(VENV)/.installed-test
 	$(BIN)/python tools/write_reference.py
+
+docs: reference
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[docs]'
+	$(BIN)/python tools/run_notebooks.py
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check -q --fix .

@@ -230,3 +230,31 @@ def test_a_dry_road_is_never_warmer_in_colder_weather(air: np.ndarray, colder: f
         for fall in (0.0, colder)
     ]
     assert (surfaces[1] <= surfaces[0] + 1e-3).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1.0, 60.0), st.floats(0.5, 60.0))
+def test_more_salt_never_leaves_more_ice_on_a_road(seed: int, dose: float, more: float) -> None:
+    rng = np.random.default_rng(seed)
+    hours = 25
+    air = np.linspace(2.0, rng.uniform(-12.0, -1.0), hours)[None]
+    dark = np.zeros((1, hours))
+    rain = np.where(np.arange(hours) < 6, rng.uniform(0.0, 0.5), 0.0)[None]
+    forcing = RoadForcing(
+        air,
+        air - 2.0,
+        dark + rng.uniform(0.5, 8.0),
+        dark,
+        dark + 260.0,
+        rain,
+        np.full(hours, 1 / 24),
+    )
+    # without traffic, which wears ice faster than brine
+    pair = RoadColumns(np.zeros(2), np.zeros(2), 1.0, 0.0, 0.0)
+    salt = np.zeros((2, hours))
+    salt[:, 4] = dose, dose + more
+    history = simulate_roads(pair, forcing, RoadParameters.central(1), salt_g_m2=salt, step_s=300.0)
+    solid = history.ice_mm + history.snow_mm + history.frost_mm  # dew on brine freezes to ice
+    assert (solid[1] <= solid[0] + 0.02).all()
+    assert (history.salt_g_m2[1] >= history.salt_g_m2[0] - 1e-3).all()
+    assert history.energy_residual.max() < 1e-6

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from lingjing.engine.road_site import load_site
 from lingjing.forecast.road_calibration import calibrate_road
-from lingjing.forecast.road_hindcast import Correction, Hindcast, RoadSite, hindcast_road
-from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadLayer, RoadMaterial
+from lingjing.forecast.road_hindcast import MEMBERS, Hindcast, RoadSite, hindcast_road
 from lingjing.physics.road_condition import METRO_CODES, RoadCondition, road_condition
-from lingjing.physics.road_grid import check_layers
 from lingjing.sources.metro_files import read_metro, write_metro_roadcast
 from lingjing.sources.roadsurf_files import Station, read_roadsurf, write_roadsurf
 from lingjing.sources.series_csv import read_series
@@ -30,22 +28,6 @@ COLUMNS: Final = (
     "road_temperature_C", "water_mm", "snow_mm", "ice_mm", "frost_mm", "p10", "p90",
 )  # fmt: skip
 _DECIMALS: Final = {"road_temperature_C": 3, "p10": 3, "p90": 3}
-
-# name → lowest, highest
-_SITE: Final = {"longitude_deg": (-180.0, 180.0), "latitude_deg": (-90.0, 90.0)}
-_ROAD: Final = {
-    "albedo": (0.0, 1.0),
-    "deck_thickness_m": (0.05, 10.0),
-    "sky_view_factor": (0.0, 1.0),
-    "traffic_per_day": (0.0, 1e6),
-    "deep_temperature_C": (-40.0, 60.0),
-}
-_CALIBRATION: Final = {
-    "albedo_factor": (0.0, 10.0),
-    "longwave_offset_W_m2": (-100.0, 100.0),
-    "film_factor": (0.05, 20.0),
-}
-_LAYER: Final = ("bottom_m", "conductivity_W_mK", "heat_capacity_J_m3K", "moisture_m3_m3")
 
 
 def load_series(path: Path, zone: tzinfo | None = None, station: int | None = None) -> HourlySeries:
@@ -75,115 +57,44 @@ def load_series(path: Path, zone: tzinfo | None = None, station: int | None = No
     return chosen[0].series
 
 
-def load_site(path: Path) -> RoadSite:
-    """Read SITE.toml: tables `site`, `road` (with `layers`) and `calibration`.
+@dataclass(frozen=True)
+class HindcastRequest:
+    """What is asked for.
 
-    Raises:
-        LingjingError: `hindcast.bad-site`, `physics.bad-layer`.
-    """
-    try:
-        document = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as fault:
-        raise LingjingError("weather.unreadable", Place(path.name), detail=str(fault)) from None
-    for name in document:
-        if name not in ("site", "road", "calibration"):
-            raise _wrong(path, name, document[name], "site | road | calibration")
-    place = _numbers(path, "site", document, _SITE, others=("name",))
-    road = _numbers(path, "road", document, _ROAD, others=("material", "bridge", "layers"))
-    given = document.get("road", {})
-    material = given.get("material")
-    known = {item.name.lower() for item in RoadMaterial}
-    if material is not None and material not in known:
-        raise _wrong(path, "road.material", material, " | ".join(sorted(known)))
-    bridge = given.get("bridge", False)
-    if not isinstance(bridge, bool):
-        raise _wrong(path, "road.bridge", bridge, "true | false")
-    return RoadSite(
-        material=material,
-        bridge=bridge,
-        build=_build(path, given, material),
-        correction=Correction(**_numbers(path, "calibration", document, _CALIBRATION)),
-        **place,
-        **road,
-    )
-
-
-def _wrong(path: Path, name: str, value: object, expected: str) -> LingjingError:
-    place = Place(path.name, field=name)
-    return LingjingError("hindcast.bad-site", place, name=name, value=value, expected=expected)
-
-
-def _numbers(
-    path: Path,
-    table: str,
-    document: Mapping[str, Any],
-    known: Mapping[str, tuple[float, float]],
-    others: tuple[str, ...] = (),
-) -> dict[str, float]:
-    given = document.get(table, {})
-    if not isinstance(given, dict):
-        raise _wrong(path, table, given, f"[{table}]")
-    found = {}
-    for name, value in given.items():
-        if name in others:
-            continue
-        field = f"{table}.{name}"
-        if name not in known:
-            raise _wrong(path, field, value, " | ".join((*known, *others)))
-        lower, upper = known[name]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not lower <= value <= upper:
-            raise _wrong(path, field, value, f"{lower:g} … {upper:g}")
-        found[name] = float(value)
-    return found
-
-
-def _build(path: Path, road: Mapping[str, Any], material: str | None) -> RoadBuild | None:
-    """Layers of the site in place of the material's."""
-    if "layers" not in road:
-        return None
-    layers = []
-    for number, row in enumerate(road["layers"], start=1):
-        for name in row:
-            if name not in _LAYER or not isinstance(row[name], int | float):
-                field = f"road.layers[{number}].{name}"
-                raise _wrong(path, field, row[name], " | ".join(_LAYER))
-        missing = [name for name in _LAYER[:3] if name not in row]
-        if missing:
-            raise _wrong(path, f"road.layers[{number}]", "-", ", ".join(missing))
-        layers.append(RoadLayer(*(float(row.get(name, 0.0)) for name in _LAYER)))
-    check_layers(layers)
-    standard = ROAD_BUILDS[RoadMaterial[(material or "asphalt").upper()]]
-    return RoadBuild(standard.albedo, tuple(layers), tuple(layers))
-
-
-def hindcast_file(
-    forcing: Path,
-    out: Path,
-    *,
-    site: Path | None = None,
-    zone: tzinfo | None = None,
-    members: int | None = None,
-    seed: int = 7,
-    station: int | None = None,
-    style: Style = "csv",
-    calibrate_on: Path | None = None,
-    calibrate_until: str | None = None,
-) -> dict[str, Any]:
-    """Run a road through a record and write the result.
-
-    Args:
-        forcing: CSV, see `load_series`.
+    Attributes:
+        forcing: CSV, METRo XML or RoadSurf JSON, see `load_series`.
         out: File to write; hours in which the run is split are left out.
         site: SITE.toml.
         zone: Of times that carry none.
-        members: Samples for each material that may be; None takes the default.
+        members: Samples for each material that may be.
         seed: Of the samples.
         station: Which of several stations of a RoadSurf file.
+        style: `csv` (time and `COLUMNS`), `metro` (roadcast.xml) or `roadsurf` (its output JSON).
         calibrate_on: Observations of the road to calibrate on before the run.
         calibrate_until: Time up to which they may be looked at; None takes the first half of the
             record.
-        style: `csv` (time and `COLUMNS`), `metro` (roadcast.xml) or `roadsurf` (its output JSON).
+        readings: Observations of the road that hold its state while they last.
+        readings_until: Time up to which they count; None takes them all.
+        gain: Share of the flux that they show to be lacking that is carried on.
+    """
+
+    forcing: Path
+    out: Path
+    site: Path | None = None
+    zone: tzinfo | None = None
+    members: int = MEMBERS
+    seed: int = 7
+    station: int | None = None
+    style: Style = "csv"
+    calibrate_on: Path | None = None
+    calibrate_until: str | None = None
+    readings: Path | None = None
+    readings_until: str | None = None
+    gain: float = 1.0
+
+
+def hindcast_file(request: HindcastRequest) -> dict[str, Any]:
+    """Run a road through a record and write the result.
 
     Returns:
         What was done, for a person or a machine.
@@ -191,17 +102,27 @@ def hindcast_file(
     Raises:
         LingjingError: As `load_series`, `load_site`, `hindcast_road`; `output.not-writable`.
     """
-    series = load_series(forcing, zone, station)
-    chosen = load_site(site) if site is not None else RoadSite()
-    more = {} if members is None else {"members": members}
+    zone, out = request.zone, request.out
+    series = load_series(request.forcing, zone, request.station)
+    chosen = load_site(request.site) if request.site is not None else RoadSite()
     found = None
-    if calibrate_on is not None:
-        truth = load_observed(calibrate_on, series, zone)
-        until = _hours_until(series, calibrate_until, zone)
-        found = calibrate_road(series, truth, chosen, until=until, seed=seed, **more)
+    if request.calibrate_on is not None:
+        truth = load_observed(request.calibrate_on, series, zone)
+        until = _hours_until(series, request.calibrate_until, zone, "--calibrate-until")
+        until = series.hours // 2 if until is None else until
+        found = calibrate_road(
+            series, truth, chosen, until=until, members=request.members, seed=request.seed
+        )
         chosen = replace(chosen, correction=found.correction)
-    done = hindcast_road(series, chosen, seed=seed, **more)
-    text = _WRITERS[style](done)
+    readings = None
+    if request.readings is not None:
+        readings = load_observed(request.readings, series, zone)
+        readings[_hours_until(series, request.readings_until, zone, "--readings-until") :] = np.nan
+    done = hindcast_road(
+        series, chosen, members=request.members, seed=request.seed, readings=readings,
+        gain=request.gain,
+    )  # fmt: skip
+    text = _WRITERS[request.style](done)
     try:
         out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as fault:
@@ -246,13 +167,16 @@ def load_observed(path: Path, series: HourlySeries, zone: tzinfo | None) -> Valu
     )  # fmt: skip
 
 
-def _hours_until(series: HourlySeries, until: str | None, zone: tzinfo | None) -> int:
+def _hours_until(
+    series: HourlySeries, until: str | None, zone: tzinfo | None, option: str
+) -> int | None:
+    """Hours of the record before a time; None where none is given."""
     if until is None:
-        return series.hours // 2
+        return None
     try:
         instant = datetime.fromisoformat(until)
     except ValueError:
-        place = Place(field="--calibrate-until")
+        place = Place(field=option)
         raise LingjingError("series.bad-time", place, value=until) from None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=zone or series.zone)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lingjing.forecast.completion import clear_sky, generator, note
 from lingjing.forecast.road_forcing import (
@@ -22,14 +23,18 @@ from lingjing.forecast.road_forcing import (
     wandering,
 )
 from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadMaterial
+from lingjing.physics.radiation import direct_share, extraterrestrial_W_m2, solar_position
 from lingjing.physics.road import (
     RoadColumns,
     RoadForcing,
     RoadHistory,
     RoadParameters,
+    RoadReadings,
+    RoadShade,
     simulate_roads,
 )
 from lingjing.physics.sampling import latin_hypercube, triangular
+from lingjing.physics.shading import lit_share, sky_view_factor
 from lingjing.vocabulary import LingjingError, Place
 from lingjing.vocabulary.series import HourlySeries, Values
 
@@ -86,7 +91,9 @@ class RoadSite:
         bridge: A deck with air below.
         deck_thickness_m: Of the deck [m].
         build: Layers in place of the material's own.
-        sky_view_factor: Share of the sky seen.
+        sky_view_factor: Share of the sky seen; None takes what the horizon leaves, else all of it.
+        horizon_deg: How high what surrounds the road stands, clockwise from north [°]; with the
+            coordinates it tells when the sun comes in.
         traffic_per_day: Vehicles a day.
         deep_temperature_C: Ground at 2 m at the start [°C]; None takes the mean air of the first
             ten days.
@@ -99,12 +106,22 @@ class RoadSite:
     bridge: bool = False
     deck_thickness_m: float = 0.45
     build: RoadBuild | None = None
-    sky_view_factor: float = 1.0
+    sky_view_factor: float | None = None
+    horizon_deg: tuple[float, ...] | None = None
     traffic_per_day: float = 0.0
     deep_temperature_C: float | None = None
     longitude_deg: float | None = None
     latitude_deg: float | None = None
     correction: Correction = field(default_factory=Correction)
+
+    @property
+    def view(self) -> float:
+        """Sky view factor: given, or what the horizon leaves."""
+        if self.sky_view_factor is not None:
+            return self.sky_view_factor
+        if self.horizon_deg is None:
+            return 1.0
+        return float(sky_view_factor([self.horizon_deg])[0])
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -191,8 +208,10 @@ def hindcast_road(
     members: int = MEMBERS,
     seed: int = 7,
     step_s: float = 60.0,
+    readings: Values | None = None,
+    gain: float = 1.0,
 ) -> Hindcast:
-    """Run a road through a record of the weather, open loop.
+    """Run a road through a record of the weather, open loop unless readings are given.
 
     Gaps of up to six hours are bridged linearly; longer ones of air temperature or shortwave split
     the run, and each part settles on three repetitions of its first day. Other gaps are
@@ -204,6 +223,8 @@ def hindcast_road(
         members: Samples of the unknown, for each material that may be.
         seed: Of the samples.
         step_s: Time step of the physics [s].
+        readings: Of a sensor in the road [hours], NaN where it is silent [°C]: see `RoadReadings`.
+        gain: Share of the flux that they show to be lacking that is carried on.
 
     Returns:
         Hindcast; no NaN within its parts.
@@ -233,10 +254,10 @@ def hindcast_road(
         raise LingjingError("hindcast.too-short", Place(series.name), hours=SHORTEST_H)
     methods: dict[str, str] = {}
     parts = []
+    said = np.full(series.hours, np.nan) if readings is None else readings
+    ask = _Ask(chosen, members, seed, step_s, said, gain)
     for first, stop in stretches:
-        part, used = _run_part(
-            series, columns, clear, first, stop, chosen, members=members, seed=seed, step_s=step_s
-        )
+        part, used = _run_part(series, columns, clear, first, stop, ask)
         parts.append(part)
         methods |= used
     splits = _gaps_between(whole, stretches)
@@ -267,19 +288,28 @@ def _gaps_between(whole: np.ndarray, stretches: list[tuple[int, int]]) -> list[t
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+@dataclass(frozen=True)
+class _Ask:
+    """What stays the same from part to part."""
+
+    site: RoadSite
+    members: int
+    seed: int
+    step_s: float
+    readings: Values
+    gain: float
+
+
 def _run_part(
     series: HourlySeries,
     columns: Mapping[str, Values],
     clear: Values | None,
     first: int,
     stop: int,
-    site: RoadSite,
-    *,
-    members: int,
-    seed: int,
-    step_s: float,
+    ask: _Ask,
 ) -> tuple[Part, dict[str, str]]:
     """Settle on the first day, then run; every material that may be is pooled."""
+    site, members = ask.site, ask.members
     day = np.arange(first, min(first + 24, stop))
     lead = np.tile(np.resize(day, 24), SETTLE_DAYS)
     index = np.concatenate([lead, np.arange(first, stop)])
@@ -288,7 +318,7 @@ def _run_part(
     done = complete_forcing(
         {name: values[index] for name, values in columns.items()},
         members=members,
-        seed=seed,
+        seed=ask.seed,
         clear_W_m2=None if clear is None else clear[index],
         times=times,
         place=site.place,
@@ -298,7 +328,7 @@ def _run_part(
     start = site.deep_temperature_C
     if start is None:
         start = float(air[lead.size : lead.size + 240].mean())
-    shape = (members, index.size)
+    deep = np.clip(deep_temperature_C(air, start), *DEEP_C)
     forcing = RoadForcing(
         done.air_temperature_C,
         done.dew_point_C,
@@ -307,26 +337,23 @@ def _run_part(
         done.longwave_down_W_m2,
         done.precipitation_mm_h,
         np.full(index.size, 1.0 / 24.0),
-        np.broadcast_to(np.clip(deep_temperature_C(air, start), *DEEP_C), shape),
+        np.broadcast_to(deep, (members, index.size)),
     )
     names = [RoadMaterial.ASPHALT, RoadMaterial.CONCRETE]
     if site.material is not None:
         names = [RoadMaterial[site.material.upper()]]
+    said = ask.readings[index]
+    said[: lead.size] = np.nan
+    windy = done.methods["wind_speed_m_s"] == "measured"
+    shade = _shade(site, times, done.shortwave_down_W_m2)
+    readings = RoadReadings(said[None], ask.gain) if np.isfinite(said).any() else None
     histories = [
-        _one_material(
-            material,
-            site,
-            forcing,
-            members,
-            seed,
-            lead.size,
-            step_s,
-            windy=done.methods["wind_speed_m_s"] == "measured",
-        )
+        _one_material(material, ask, forcing, lead.size, shade, readings, windy=windy)
         for material in names
     ]
     surface = np.concatenate([item.surface_temperature_C[0] for item in histories])
-    surface = surface + _structural(surface.shape[0], surface.shape[1], seed)
+    doubt = _structural(surface.shape[0], surface.shape[1], ask.seed)
+    surface = surface + doubt * _forgotten(said[lead.size :])
     stores = {
         name: np.concatenate([getattr(item, name)[0] for item in histories]).mean(
             axis=0, dtype=np.float64
@@ -334,6 +361,32 @@ def _run_part(
         for name in ("water_mm", "snow_mm", "ice_mm", "frost_mm")
     }
     return Part(first, surface, stores), dict(done.methods)
+
+
+def _shade(site: RoadSite, times: NDArray[np.datetime64], shortwave: Values) -> RoadShade | None:
+    """When the sun reaches a road whose horizon and place are known."""
+    if site.horizon_deg is None or site.place is None:
+        return None
+    seconds = times.astype("datetime64[s]").astype(np.int64)[:, None]
+    position = solar_position(seconds + np.arange(-25, 30, 10)[None, :] * 60, *site.place)
+    hours, within = position.elevation_deg.shape
+    lit = lit_share(
+        [site.horizon_deg], position.azimuth_deg.reshape(-1), position.elevation_deg.reshape(-1)
+    ).reshape(hours, within)
+    up = np.maximum((position.elevation_deg > 0.0).sum(axis=1), 1)
+    beyond = extraterrestrial_W_m2(position).mean(axis=1)
+    clearness = np.where(beyond > 10.0, shortwave / np.maximum(beyond, 10.0), 0.0)
+    return RoadShade((lit.sum(axis=1) / up)[None], direct_share(clearness))
+
+
+def _forgotten(readings: Values) -> Values:
+    """How much of the structural doubt has come back since the last reading, 0 to 1 [hours]."""
+    known = np.isfinite(readings)
+    hours = np.arange(readings.size)
+    last = np.maximum.accumulate(np.where(known, hours, -1))
+    since = np.where(last < 0, np.inf, hours - last)
+    share: Values = np.sqrt(1.0 - np.exp(-2.0 * since / STRUCTURAL_MEMORY_H))
+    return share
 
 
 def _structural(members: int, hours: int, seed: int) -> Values:
@@ -348,16 +401,16 @@ def _structural(members: int, hours: int, seed: int) -> Values:
 
 def _one_material(
     material: RoadMaterial,
-    site: RoadSite,
+    ask: _Ask,
     forcing: RoadForcing,
-    members: int,
-    seed: int,
     lead: int,
-    step_s: float,
+    shade: RoadShade | None,
+    readings: RoadReadings | None,
     *,
     windy: bool,
 ) -> RoadHistory:
-    rng = generator(seed, f"hindcast.{material.name}")
+    site, members = ask.site, ask.members
+    rng = generator(ask.seed, f"hindcast.{material.name}")
     drawn = RoadParameters.sampled(members, rng)
     build = site.build or ROAD_BUILDS[material]
     albedos, films = latin_hypercube(members, 2, rng)
@@ -374,12 +427,15 @@ def _one_material(
     columns = RoadColumns(
         bridge=np.array([site.bridge]),
         surface_material=np.zeros(1),
-        sky_view_factor=site.sky_view_factor,
+        sky_view_factor=site.view,
         traffic_per_day=site.traffic_per_day,
         deck_thickness_m=site.deck_thickness_m if site.bridge else 0.0,
         builds=(build,),
     )
-    return simulate_roads(columns, forcing, drawn, first_output=lead, step_s=step_s)
+    return simulate_roads(
+        columns, forcing, drawn, shade=shade, readings=readings, first_output=lead,
+        step_s=ask.step_s,
+    )  # fmt: skip
 
 
 def _notes(

@@ -235,3 +235,41 @@ def test_a_short_record_says_that_its_clouds_are_half_guessed() -> None:
     # a place knows that the sky was covered, which keeps the road warm
     warmer = known.column("road_temperature_C") - short.column("road_temperature_C")
     assert warmer[night].mean() > 0.3
+
+
+def test_readings_hold_the_road_and_are_remembered_for_some_hours() -> None:
+    open_loop = hindcast_road(_series(), members=8)
+    free = open_loop.column("road_temperature_C")
+    said = free - 3.0
+    silent = 24 * 5 + 18
+    said[silent:] = np.nan
+    told = hindcast_road(_series(), members=8, readings=said)
+    held, width = told.column("road_temperature_C"), told.column("p90") - told.column("p10")
+    assert np.abs(held - said)[24:silent].max() < 0.3
+    assert width[24:silent].max() < 0.2 * width[silent + 24]
+    later = held[silent:] - free[silent:]
+    assert later[2] < -1.0
+    assert np.abs(later[30]) < 0.5 * np.abs(later[2])
+    assert width[silent + 1] < width[silent + 6] < width[silent + 24]
+    state_alone = hindcast_road(_series(), members=8, readings=said, gain=0.0)
+    assert held[silent + 3] < state_alone.column("road_temperature_C")[silent + 3] - 0.3
+
+
+def test_a_horizon_takes_sun_and_sky_where_the_place_is_known() -> None:
+    def noon(horizon: tuple[float, ...] | None) -> float:
+        site = RoadSite(
+            material="asphalt", longitude_deg=0.0, latitude_deg=45.0, horizon_deg=horizon
+        )
+        road = hindcast_road(_series(), site, members=8).column("road_temperature_C")
+        return float(road[np.arange(HOURS) % 24 == 12].mean())
+
+    flat, south, north = (
+        noon((0.0,) * 8),
+        noon((0.0,) * 3 + (50.0,) * 3 + (0.0,) * 2),
+        noon((50.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 50.0)),
+    )
+    assert flat == pytest.approx(noon(None), abs=0.15)
+    assert south < flat - 1.5
+    assert north > south + 1.0
+    assert RoadSite(horizon_deg=(45.0,) * 4).view == pytest.approx(0.5)
+    assert RoadSite(horizon_deg=(45.0,) * 4, sky_view_factor=0.9).view == 0.9

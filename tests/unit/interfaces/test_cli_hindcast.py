@@ -62,6 +62,9 @@ def test_a_site_changes_the_road_and_a_bad_site_is_named(
         ("[place]\n", "place"),
         ("[road]\nbridge = 1\n", "road.bridge"),
         (layers + "thickness = 3\n", "road.layers[1].thickness"),
+        ("[road]\nlayers = 3\n", "road.layers"),
+        ("[road]\nhorizon_deg = [1, 2, 3, 4]\n", "road.horizon_deg"),
+        ("[road]\nhorizon_deg = [1, 2, 3, 400]\n", "road.horizon_deg"),
         ("[[road.layers]]\nbottom_m = 0.2\n", "road.layers[1]"),
         (layers + layers, "layers[2]"),
     ):
@@ -122,7 +125,7 @@ def test_a_declared_calibration_says_what_it_found_and_a_site_repeats_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = ["time,air_temperature_C,shortwave_down_W_m2,pavement_temperature_C"]
-    for hour in range(24 * 26):
+    for hour in range(24 * 16):
         air = 1.0 + 4.0 * np.sin((hour - 9) / 24 * 2 * np.pi)
         sun = max(0.0, 300.0 * np.sin((hour % 24 - 7) / 10 * np.pi)) * (hour % 24 < 18)
         day, clock = 1 + hour // 24, hour % 24
@@ -130,11 +133,11 @@ def test_a_declared_calibration_says_what_it_found_and_a_site_repeats_it(
     path, out, again = (tmp_path / name for name in ("f.csv", "a.csv", "b.csv"))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     base = ["hindcast", "road", str(path), "--members", "4", "--out"]
-    until = ["--calibrate", str(path), "--calibrate-until", "2024-01-20T00:00"]
+    until = ["--calibrate", str(path), "--calibrate-until", "2024-01-15T00:00"]
     assert run([*base, str(out), *until, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["calibration"]
     assert found["after_C"] < found["before_C"]
-    assert found["pairs"] == 24 * 17
+    assert found["pairs"] == 24 * 12
     site = tmp_path / "site.toml"
     rows = "".join(f"{name} = {value}\n" for name, value in found["correction"].items())
     site.write_text("[calibration]\n" + rows, encoding="utf-8")
@@ -143,3 +146,21 @@ def test_a_declared_calibration_says_what_it_found_and_a_site_repeats_it(
     capsys.readouterr()
     assert run([*base, str(out), *until[:3], "2024-01-02T00:00", "--json"]) == 3
     assert json.loads(capsys.readouterr().err)["error"]["code"] == "hindcast.too-few-pairs"
+
+
+def test_readings_steer_the_road_until_they_end(forcing: Path, tmp_path: Path) -> None:
+    plain, told, seen = (tmp_path / name for name in ("a.csv", "b.csv", "seen.csv"))
+    base = ["hindcast", "road", str(forcing), "--members", "4", "--out"]
+    assert run([*base, str(plain)]) == 0
+    rows = list(csv.reader(plain.read_text(encoding="utf-8").splitlines()))
+    lines = ["time,road_temperature_C", *(f"{row[0]},{float(row[1]) - 2}" for row in rows[1:])]
+    seen.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    until = ["--readings", str(seen), "--readings-until", "2024-01-02T12:00"]
+    assert run([*base, str(told), *until]) == 0
+    after = list(csv.reader(told.read_text(encoding="utf-8").splitlines()))
+    apart = [float(b[1]) - float(a[1]) for a, b in zip(rows[1:], after[1:], strict=True)]
+    assert apart[30] == pytest.approx(-2.0, abs=0.3)
+    assert -2.0 < apart[40] < -0.1
+    assert abs(apart[-1]) < 0.1
+    assert run([*base, str(told), *until[:3], "noon"]) == 3
+    assert run([*base, str(told), *until, "--gain", "2"]) == 2

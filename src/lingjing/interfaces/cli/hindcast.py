@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from lingjing.engine.hindcast import Style, hindcast_file
+from lingjing.engine.hindcast import HindcastRequest, Style, hindcast_file
 from lingjing.interfaces.cli.frame import (
     ZoneName,
     chosen_locale,
@@ -30,12 +30,22 @@ def hindcast() -> None:
 @click.option("--out", type=FILE, required=True, help=say("option.hindcast-out"))
 @click.option("--site", type=FILE, help=say("option.site"))
 @click.option("--tz", "zone", type=ZoneName(), metavar="ZONE", help=say("option.tz"))
-@click.option("--members", type=click.IntRange(2, 1000), help=say("option.hindcast-members"))
+@click.option(
+    "--members",
+    type=click.IntRange(2, 1000),
+    default=32,
+    show_default=True,
+    help=say("option.hindcast-members"),
+)
 @click.option("--station", type=int, help=say("option.station"))
 @click.option("--format", "style", type=click.Choice(["csv", "metro", "roadsurf"]), default="csv",
               show_default=True, help=say("option.hindcast-format"))  # fmt: skip
 @click.option("--calibrate", type=FILE, help=say("option.calibrate"))
 @click.option("--calibrate-until", metavar="TIME", help=say("option.calibrate-until"))
+@click.option("--readings", type=FILE, help=say("option.readings"))
+@click.option("--readings-until", metavar="TIME", help=say("option.readings-until"))
+@click.option("--gain", type=click.FloatRange(0, 1), default=1.0, show_default=True,
+              help=say("option.gain"))  # fmt: skip
 @seed_option
 @json_option
 def road(
@@ -43,18 +53,24 @@ def road(
     out: Path,
     site: Path | None,
     zone: ZoneInfo | None,
-    members: int | None,
+    members: int,
     station: int | None,
     style: Style,
     calibrate: Path | None,
     calibrate_until: str | None,
+    readings: Path | None,
+    readings_until: str | None,
+    gain: float,
     seed: int,
     as_json: bool,
 ) -> None:
-    """A road through a record of the weather, without looking at the road's own record."""
-    done = hindcast_file(forcing, out, site=site, zone=zone, members=members, seed=seed,
-                         station=station, style=style, calibrate_on=calibrate,
-                         calibrate_until=calibrate_until)  # fmt: skip
+    """A road through a record of the weather."""
+    done = hindcast_file(
+        HindcastRequest(
+            forcing, out, site, zone, members, seed, station, style, calibrate, calibrate_until,
+            readings, readings_until, gain,
+        )
+    )  # fmt: skip
     if as_json:
         print_json(done)
         return
