@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 from conformance_client import Api, problem
 
-from lingjing.interfaces.ngsild import temporal_aggregation
+from lingjing.interfaces.ngsild import temporal_aggregation, temporal_consumption
 
 TANK = "urn:ngsi-ld:Tank:t-1"
 OTHER = "urn:ngsi-ld:Tank:t-2"
@@ -296,6 +297,16 @@ def test_a_query_that_is_too_wide_or_wrong_is_refused(api: Api) -> None:
     for text in WRONG:
         answer = api.get(f"/temporal/entities?{quote(text, safe='=&')}")
         assert problem(answer) == (400, "BadRequestData")
+
+
+def test_a_condition_that_takes_too_long_is_given_up(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(api, level=HOURS)
+    seconds = itertools.count(step=50.0)
+    monkeypatch.setattr(temporal_consumption, "_clock", lambda: next(seconds))
+    answer = api.get(f"/temporal/entities?type=Tank&{ALL}&q=level>1")
+    assert problem(answer) == (403, "TooComplexQuery")
 
 
 def test_a_body_asks_the_same_as_an_address(api: Api) -> None:

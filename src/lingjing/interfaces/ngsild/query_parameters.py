@@ -97,6 +97,7 @@ class EntityQuery(msgspec.Struct, frozen=True, kw_only=True):
         entity_map: Whether an entity map is to be made of the result.
         map_lifetime: How long that is to be kept, where the request says.
         most_scanned: Most documents to look at.
+        longest_s: Longest time to look [s].
     """
 
     selectors: tuple[Selector, ...]
@@ -112,6 +113,7 @@ class EntityQuery(msgspec.Struct, frozen=True, kw_only=True):
     entity_map: bool
     map_lifetime: Duration | None
     most_scanned: int
+    longest_s: float
 
     def accept(self, resolve: Resolve | None = None) -> Accept | None:
         """The test of what the driver does not select by itself; None where nothing is left.
@@ -282,6 +284,8 @@ def read_query(
         entity_map=asked.flag("entityMap"),
         map_lifetime=parse_duration(lifetime, "entityMapLifetime") if lifetime else None,
         most_scanned=request.service.limits.query_documents,
+        # a little less than the request has, so that there is time left to say what was wrong
+        longest_s=0.8 * request.service.limits.request_s,
     )
 
 

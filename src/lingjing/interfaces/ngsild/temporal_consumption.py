@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ from lingjing.twin.ledger import Branch, Ledger, Selection, Span
 from lingjing.vocabulary import LingjingError
 
 Written = dict[str, Any]
+
+_clock: Final = time.monotonic
 
 
 async def retrieve_evolution(service: Service, request: Request) -> Answer:
@@ -152,7 +155,7 @@ def matching_ids(
         within: Only entities of this map.
 
     Raises:
-        LingjingError: `twin.query-too-costly`.
+        LingjingError: `twin.query-too-costly`, `query.too-complex`.
     """
     selection = query.selection()
     selection = msgspec.structs.replace(
@@ -169,10 +172,28 @@ def matching_ids(
     if test.is_needed:
         if len(ids) > query.most_scanned:
             raise LingjingError("twin.query-too-costly", most=query.most_scanned)
-        ids = [one for one in ids if test.accept(one)]
+        ids = _tested(ids, test, query.longest_s)
     if query.ordering is not None and query.ordering.terms[0].descending:
         ids.reverse()
     return ids
+
+
+def _tested(ids: Sequence[str], test: _Test, longest_s: float) -> list[str]:
+    """Those that pass a test, as long as it does not take too long.
+
+    Raises:
+        LingjingError: `query.too-complex`.
+    """
+    end = _clock() + longest_s
+    kept = []
+    for entity_id in ids:
+        if _clock() > end:
+            raise LingjingError(
+                "query.too-complex", parameter="q", measure="seconds", limit=longest_s
+            )
+        if test.accept(entity_id):
+            kept.append(entity_id)
+    return kept
 
 
 def _ids_in(
