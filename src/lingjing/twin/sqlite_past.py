@@ -21,6 +21,7 @@ from lingjing.twin.sqlite_history import ENTITY_ITSELF, SEALED_COLUMNS, History,
 from lingjing.twin.sqlite_reading import Level
 
 _MOST_REMEMBERED: Final = 200_000
+_NEVER_US: Final = 1 << 62
 _SERIES_AT_ONCE: Final = 24
 _INSERT: Final = (
     "INSERT INTO history (subject, attribute, dataset, sequence, marks, observed_us, recorded_us,"
@@ -336,6 +337,11 @@ class HistoryWriter:
             " (SELECT 1 FROM branch WHERE parent = ?1"
             " AND base >= from_sequence AND base < to_sequence)",
             (branch, entity_id),
+        )
+        # Those are found by number from the branch, and no longer by any time.
+        self._connection.execute(
+            "UPDATE entity_past SET from_us = ?, to_us = ? WHERE branch = ? AND id = ?",
+            (_NEVER_US, _NEVER_US, branch, entity_id),
         )
 
     def _own_subject(self, seen: Sequence[Level], entity_id: str) -> int | None:

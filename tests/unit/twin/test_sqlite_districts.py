@@ -249,6 +249,7 @@ def test_what_is_forgotten_with_its_history_cannot_be_looked_back_at(
     do(ledger, trunk, lambda desk: desk.delete(tap(1).id, forget_history=True), tap(1).id)
     # The branch goes on seeing what it began with.
     assert list(ledger.records(branch, [tap(1).id])) == [tap(1).id]
+    assert ledger.records(trunk, [tap(1).id], then) == {}
     edit(ledger, trunk, tap(2).id, inner_diameter=value(20))
     ledger.drop_branch(branch)
     do(ledger, trunk, lambda desk: desk.delete(tap(2).id, forget_history=True), tap(2).id)
