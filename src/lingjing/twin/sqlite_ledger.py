@@ -166,6 +166,7 @@ class SqliteLedger:
 
     def tenants(self) -> list[str]:
         """All tenants, the default one included."""
+        self._look_again()
         return self._book.tenants()
 
     def ensure_tenant(self, tenant: str) -> Branch:
@@ -178,11 +179,19 @@ class SqliteLedger:
 
     def branches(self, tenant: str) -> list[Branch]:
         """Living branches of a tenant, the trunk first; empty for an unknown tenant."""
+        self._look_again()
         return self._book.branches(tenant)
 
     def branch(self, tenant: str, name: str = TRUNK) -> Branch:
         """A living branch."""
+        self._look_again()
         return self._book.branch(tenant, name)
+
+    def _look_again(self) -> None:
+        """Who only reads does not hear of branches that another process makes and drops."""
+        if self._read_only:
+            with self._reading() as connection:
+                read_book(connection, self._book)
 
     def create_branch(self, parent: Branch, name: str, note: str = "") -> Branch:
         """Branch off the parent as it stands now."""

@@ -104,6 +104,18 @@ def test_a_second_process_is_told_who_writes_and_may_read(path: Path) -> None:
     assert [item.name for item in path.parent.iterdir()] == [path.name]
 
 
+def test_who_only_reads_follows_the_branches_of_who_writes(path: Path) -> None:
+    with SqliteLedger(path) as ledger, SqliteLedger(path, read_only=True) as reader:
+        create(ledger, ledger.branch(""), entity(1, flow=1))
+        made = ledger.create_branch(ledger.branch(""), "what-if")
+        update(ledger, made, 1, flow=2)
+        assert read(reader, reader.branch("", "what-if"), 1) == {"flow": 2}
+        ledger.ensure_tenant("east")
+        assert reader.tenants() == ["", "east"]
+        ledger.drop_branch(made)
+        assert [item.name for item in reader.branches("")] == ["main"]
+
+
 def test_a_number_too_large_for_any_column_is_kept_whole(path: Path) -> None:
     with SqliteLedger(path) as ledger:
         trunk = ledger.branch("")
