@@ -13,7 +13,7 @@ WEB := src/lingjing/interfaces/web/index.html
 CONSOLE := $(shell find console -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench wheel reference docs clean
+.PHONY: help demo test check format bench soak wheel reference docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make check  formatting, lint, types (part of make test)"
 	@echo "make bench  speed and skill, recorded in benchmarks/RESULTS.md"
 	@echo "make docs   the reference and the notebooks, written anew"
+	@echo "make soak   faults survived, at length, recorded in benchmarks/SOAK.md"
 	@echo "make wheel  a wheel that carries the built page"
 
 $(VENV)/bin/python:
@@ -55,6 +56,9 @@ test: $(VENV)/.installed-test $(WEB) check
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test,bench]'
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks.soak
 
 wheel: $(VENV)/.installed-test $(WEB)
 	$(BIN)/python -m build --wheel

@@ -1,13 +1,14 @@
-"""`python -m benchmarks [speed|skill] [--scales 0.1,1,10]`: measure, and record in RESULTS.md."""
+"""`python -m benchmarks [speed|skill] [--only PART]`: measure, and record in RESULTS.md."""
 
 from __future__ import annotations
 
 import argparse
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.skill import pipe_checks, road_checks, road_winter, stock_winters
-from benchmarks.speed import kernels, night, pipes, roads, views
+from benchmarks.speed import kernels, night, pipes, roads, twin_core, views
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -27,30 +28,49 @@ def replaced(text: str, name: str, part: str) -> str:
     return before + block + rest.partition(end)[2].lstrip("\n")
 
 
+def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
+    """Group → name of a part of the page → what measures and writes it."""
+    machine = f"\nMachine: {platform.machine()}, Python {platform.python_version()}.\n"
+
+    def first_night() -> str:
+        return night.page(scales, night.baseline_seconds()) + machine
+
+    return {
+        "speed": {
+            "kernels": lambda: kernels.page(night.baseline_seconds()),
+            "roads": roads.page,
+            "pipes": pipes.page,
+            "views": views.page,
+            "ledger": twin_core.ledger_page,
+            "ngsi-ld": twin_core.ngsild_page,
+            "notifications": twin_core.notifications_page,
+            "speed": first_night,
+        },
+        "skill": {
+            "skill": road_winter.page,
+            "road checks": road_checks.page,
+            "pipe checks": pipe_checks.page,
+            "stock": stock_winters.page,
+        },
+    }
+
+
 def main() -> None:
-    """Run what was asked for and write it down."""
+    """Run what was asked for and write it down, part by part."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["speed", "skill"])
+    parser.add_argument("group", nargs="?", choices=["speed", "skill"])
+    parser.add_argument("--only", action="append", help="only this part; may be repeated")
     parser.add_argument("--scales", default="0.1,1,10")
     given = parser.parse_args()
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEAD
-    if given.part in (None, "speed"):
-        scales = tuple(float(scale) for scale in given.scales.split(","))
-        machine = f"{platform.machine()}, Python {platform.python_version()}"
-        baseline_s = night.baseline_seconds()
-        text = replaced(text, "kernels", kernels.page(baseline_s))
-        text = replaced(text, "roads", roads.page())
-        text = replaced(text, "pipes", pipes.page())
-        text = replaced(text, "views", views.page())
-        text = replaced(text, "speed", night.page(scales, baseline_s) + f"\nMachine: {machine}.\n")
-        RESULTS.write_text(text, encoding="utf-8")
-    if given.part in (None, "skill"):
-        text = replaced(text, "skill", road_winter.page())
-        text = replaced(text, "road checks", road_checks.page())
-        text = replaced(text, "pipe checks", pipe_checks.page())
-        text = replaced(text, "stock", stock_winters.page())
-        RESULTS.write_text(text, encoding="utf-8")
-    print(text)
+    for group, pages in parts(tuple(float(scale) for scale in given.scales.split(","))).items():
+        for name, page in pages.items():
+            chosen = name in given.only if given.only else given.group in (None, group)
+            if chosen:
+                print(f"measuring: {name}", flush=True)
+                part = page()
+                text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEAD
+                RESULTS.write_text(replaced(text, name, part), encoding="utf-8")
+                print(part, flush=True)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def near(number: int) -> Selection:
         types=((expand("Sensor"),),),
         bounds=geo.bounds,
         accept=lambda item: geo.accept(item) and query.accept(item),
-        limit=1000,
+        limit=20,
     )
 
 
@@ -328,16 +328,16 @@ def titled(titles: Sequence[str]) -> list[str]:
     return ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
 
 
-def page(places: dict[str, Callable[[], str]], sizes: Sequence[int], points: int = POINTS) -> str:
+def page(places: dict[str, tuple[Callable[[], str], Sequence[int]]], points: int = POINTS) -> str:
     """Measure every driver at every size, and write the tables.
 
     Args:
-        places: Driver → makes an empty place for it (a folder, or a database's address).
-        sizes: Numbers of entities.
+        places: Driver → makes an empty place for it (a folder, or a database's address), and the
+            numbers of entities.
         points: Points of the long series.
     """
     lines = [HEAD, *titled(SIZE_TITLES)]
-    for driver, make in places.items():
+    for driver, (make, sizes) in places.items():
         for size in sizes:
             row = in_own_process(driver, make(), "size", size)
             lines.append(
@@ -350,7 +350,7 @@ def page(places: dict[str, Callable[[], str]], sizes: Sequence[int], points: int
                 f" {row['peak_mib']:,.0f} |"
             )
     lines += ["", *titled(HISTORY_TITLES)]
-    for driver, make in places.items():
+    for driver, (make, _) in places.items():
         for sensors, total in ((1, points), (1_000, 10 * points)):
             row = in_own_process(driver, make(), "history", total, sensors)
             lines.append(

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -236,7 +236,11 @@ TITLES = {
 AGAINST = {"create": "post", "read": "get", "page": "get", "near": "get"}
 
 
-def page(sizes: list[int], stores: dict[str, str | None]) -> str:
+Stores = dict[str, tuple[Callable[[], str | None], list[int]]]
+"""Name → gives the address of an empty store (None: a file), and the numbers of entities."""
+
+
+def page(stores: Stores) -> str:
     """The figures as a table."""
     top = ceiling()
     how = (
@@ -251,9 +255,9 @@ def page(sizes: list[int], stores: dict[str, str | None]) -> str:
         "| store | entities | what | per second | of the ceiling | p99 [ms] |",
         "|---|---|---|---|---|---|",
     ]
-    for name, store in stores.items():
+    for name, (make, sizes) in stores.items():
         for size in sizes:
-            found = measure(size, store)
+            found = measure(size, make())
             for key, title in TITLES.items():
                 one = found[key]
                 share = f"{one['per_s'] / top[AGAINST[key]]:.2f}" if key in AGAINST else "–"
@@ -277,10 +281,11 @@ def main() -> None:
         return
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed")
-    stores: dict[str, str | None] = {"SQLite": None}
+    sizes = [int(size) for size in given.sizes.split(",")]
+    stores: Stores = {"SQLite": (lambda: None, sizes)}
     if given.store:
-        stores["PostgreSQL"] = given.store
-    print(page([int(size) for size in given.sizes.split(",")], stores))
+        stores["PostgreSQL"] = (lambda: given.store, sizes)
+    print(page(stores))
 
 
 if __name__ == "__main__":
