@@ -265,6 +265,10 @@ def page(stores: Stores) -> str:
                     f"| {name} | {size:,} | {title} | {one['per_s']:,.0f} | {share} |"
                     f" {one['p99_ms']:.1f} |"
                 )
+            lines.append(
+                f"| {name} | {size:,} | memory of the server [MiB] |"
+                f" {found['memory']['mib']:,.0f} | – | – |"
+            )
     lines += ["", f"Machine: {platform.machine()}, Python {platform.python_version()}."]
     return "\n".join(lines) + "\n"
 
