@@ -186,6 +186,15 @@ def test_a_hosted_context_is_private_to_its_tenant(api: Api) -> None:
     assert api.delete(hosted, headers=NORTH).status_code == 204
 
 
+def test_what_the_default_tenant_hosts_is_not_everybodys(api: Api) -> None:
+    hosted = host(api)
+    api.make({"id": "urn:x:1", "type": "A"}, headers=SOUTH)
+    assert problem(api.get(hosted, headers=SOUTH)) == (404, "ResourceNotFound")
+    headers = {**SOUTH, **linked("http://127.0.0.1/ngsi-ld/v1" + hosted)}
+    answer = api.get("/entities?type=Valve", headers=headers)
+    assert problem(answer) == (504, "LdContextNotAvailable")
+
+
 def test_a_query_with_its_own_context_answers_with_an_address_that_leads_to_it(api: Api) -> None:
     api.make({"id": "urn:x:1", "type": "https://example.org/Valve"})
     query = {"type": "Query", "entities": [{"type": "Valve"}], "@context": TERMS}
