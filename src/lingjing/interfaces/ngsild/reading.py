@@ -17,6 +17,8 @@ from lingjing.interfaces.ngsild.reading_members import (
     MOST_NESTED_ATTRIBUTES,
     PROOF,
     Nulls,
+    entity_id,
+    entity_types,
     null,
     read_instant,
     read_json_value,
@@ -102,8 +104,8 @@ def read_entity(body: Any, terms: Terms) -> Document:
     """
     head = _mapping(body)
     document: Document = {
-        "id": _entity_id(head),
-        "type": _entity_types(head, terms),
+        "id": entity_id(head),
+        "type": entity_types(head, terms),
     }
     reader = Reader(terms)
     reader.read_head(head, document)
@@ -196,8 +198,8 @@ def read_temporal_entity(body: Any, terms: Terms) -> TemporalEntity:
     # an NGSI-LD null in the place of a value tells that the attribute had ended (5.6.11)
     reader = Reader(terms, "attributes")
     return TemporalEntity(
-        _entity_id(head),
-        _entity_types(head, terms),
+        entity_id(head),
+        entity_types(head, terms),
         found.get("scope", []),
         found.get("expiresAt", ""),
         reader.evolutions(head),
@@ -484,26 +486,6 @@ def _mapping(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise LingjingError("ngsild.not-an-object")
     return body
-
-
-def _entity_id(body: dict[str, Any]) -> str:
-    given = body.get("id", body.get("@id"))
-    if given is None:
-        raise LingjingError("ngsild.lacks-member", Place(field="id"), name="id")
-    try:
-        return read_uri(given)
-    except LingjingError as error:
-        raise within(error, "id") from None
-
-
-def _entity_types(body: dict[str, Any], terms: Terms) -> list[str]:
-    given = body.get("type", body.get("@type"))
-    if given is None:
-        raise LingjingError("ngsild.lacks-member", Place(field="type"), name="type")
-    try:
-        return read_types(given, terms)
-    except LingjingError as error:
-        raise within(error, "type") from None
 
 
 def _check_place(instance: Instance) -> None:

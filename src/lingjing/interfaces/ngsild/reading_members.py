@@ -329,3 +329,33 @@ def read_value_type(value: Any, terms: Terms, kind: str) -> Any:
 
 _RDF_LANG_STRING: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
 PROOF: Final = CORE + "ngsildproof"
+
+
+def entity_id(body: dict[str, Any]) -> str:
+    """The id that a body names.
+
+    Raises:
+        LingjingError: `ngsild.lacks-member`, and what `read_uri` raises.
+    """
+    given = body.get("id", body.get("@id"))
+    if given is None:
+        raise LingjingError("ngsild.lacks-member", Place(field="id"), name="id")
+    try:
+        return read_uri(given)
+    except LingjingError as error:
+        raise within(error, "id") from None
+
+
+def entity_types(body: dict[str, Any], terms: Terms) -> list[str]:
+    """The types that a body names.
+
+    Raises:
+        LingjingError: `ngsild.lacks-member`, and what `read_types` raises.
+    """
+    given = body.get("type", body.get("@type"))
+    if given is None:
+        raise LingjingError("ngsild.lacks-member", Place(field="type"), name="type")
+    try:
+        return read_types(given, terms)
+    except LingjingError as error:
+        raise within(error, "type") from None

@@ -12,8 +12,6 @@ from lingjing.interfaces.ngsild.reading import (
     read_entity,
     read_fragment,
     read_partial_attribute,
-    read_temporal_entity,
-    read_temporal_fragment,
 )
 from lingjing.interfaces.ngsild.reading_members import (
     MOST_NESTED_ATTRIBUTES,
@@ -490,19 +488,3 @@ def test_a_partial_update_may_lack_type_and_value(body: Any, found: Any) -> None
 def test_a_partial_update_that_makes_no_sense_is_refused(body: Any) -> None:
     with pytest.raises(LingjingError):
         read_partial_attribute(body, TERMS)
-
-
-def test_a_temporal_entity_keeps_all_instances_in_order() -> None:
-    values = [
-        {"type": "Property", "value": number, "observedAt": WHEN, "datasetId": dataset}
-        for number, dataset in enumerate(["@none", "urn:d:1", "@none"])
-    ]
-    found = read_temporal_entity(entity(name=values, scope=["/a"]), TERMS)
-    assert found.id == "urn:ngsi-ld:Riser:1"
-    assert found.scope == ["/a"]
-    assert [item["value"] for item in found.attributes[NAME]] == [0, 1, 2]
-    assert [item.get("datasetId", "") for item in found.attributes[NAME]] == ["", "urn:d:1", ""]
-    with pytest.raises(LingjingError) as caught:
-        read_temporal_fragment({"name": [{"value": 1}, {"type": "Property"}]}, TERMS)
-    assert caught.value.place is not None
-    assert caught.value.place.field == "name[1]"
