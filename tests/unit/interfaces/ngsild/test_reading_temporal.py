@@ -14,7 +14,6 @@ from lingjing.vocabulary import LingjingError
 
 TERMS = terms_of({"Riser": "https://example.org/Riser", "PE": "https://example.org/PE"})
 NAME = DEFAULT_TERMS + "name"
-POINT = {"type": "Point", "coordinates": [121.5, 31.3]}
 WHEN = "2026-01-20T09:00:00Z"
 
 
