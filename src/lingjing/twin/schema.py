@@ -302,7 +302,12 @@ CREATE TABLE note (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
+_THIRD: Final = """
+-- What a search by place needs of each candidate, without touching its document.
+CREATE INDEX entity_in_short ON entity (key, branch, shape, id);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
 
 
 def is_ours(connection: apsw.Connection) -> bool:
