@@ -143,7 +143,7 @@ class Amending:
         """Without a present state, an entity whose history is gone is not known any more."""
         if self._own is not None:
             self._connection.execute(
-                "UPDATE entity SET state = %s, body = NULL, revision = 0, recorded_us = 0"
+                "UPDATE entity SET state = %s, body = NULL"
                 " WHERE key = %s AND state <> 1 AND NOT (state = 2 AND %s)",
                 (FORGOTTEN, self._own.entity, bool(self._inherited)),
             )

@@ -77,6 +77,7 @@ class PostgresDriver:
         self._writer = Writer(self._numbers, self._packing)
         self._told: set[str] = set()
         self._sequence = 0
+        self._reached = (0, 0)
 
     # Transactions
 
@@ -104,10 +105,13 @@ class PostgresDriver:
             unchanged = writes == self._writes
             self._writes = writes
             self._sequence = sequence
+            self._reached = (sequence, recorded_us)
         return Start(sequence, recorded_us, unchanged)
 
     def commit(self) -> None:
         """Make the transaction durable, and find out what became of it if the way is lost."""
+        with self._translated():
+            self._move_clock()
         connection = self.connection
         try:
             connection.execute("COMMIT")
@@ -245,7 +249,7 @@ class PostgresDriver:
             found[entity_id] = Sight(
                 None if record is None else record.document,
                 0 if record is None else record.revision,
-                known=entity_id in known or entity_id in found,
+                known=record is not None or entity_id in known or entity_id in found,
                 mark=mark,
             )
 
@@ -319,15 +323,16 @@ class PostgresDriver:
             connection = self.connection
             seen = self._writer.write(connection, batch, self._branches.newest_child)
             self._told.update(f"{tenant}\n{collection}" for tenant, collection, _ in batch.notes)
-            self._move_clock(batch)
+            self._reached = (batch.sequence, batch.recorded_us)
         return seen
 
-    def _move_clock(self, batch: Batch) -> None:
+    def _move_clock(self) -> None:
         """Move the clock, and tell other processes, who hear of it when it is committed."""
+        sequence, recorded_us = self._reached
         told = {
             "origin": self._origin,
             "after": self._sequence,
-            "to": batch.sequence,
+            "to": sequence,
             "notes": sorted(self._told)[:_MOST_TOLD],
         }
         self.connection.execute(
@@ -336,8 +341,8 @@ class PostgresDriver:
             " next_series = %s, next_word = %s, next_template = %s, next_shape = %s"
             " RETURNING only_row) SELECT pg_notify(%s, %s) FROM moved",
             (
-                batch.sequence,
-                batch.recorded_us,
+                sequence,
+                recorded_us,
                 self._writes + 1,
                 *self._numbers.following,
                 self._where.schema,

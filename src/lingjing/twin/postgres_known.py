@@ -26,12 +26,12 @@ def known_types(reader: Reader, levels: Sequence[Level], entity_id: str) -> tupl
         state, born, types, revision = found.get(level.branch, (None, 0, (), 0))
         if state is None or born > level.limit:
             continue
-        if state == FORGOTTEN:
-            return None
         if revision > level.limit:
             record = reader.records([level], [entity_id]).get(entity_id)
             if record is not None:
                 return tuple(record.document["type"])
+        if state == FORGOTTEN:
+            return None
         return tuple(reader.lexicon.iri(reader.connection, key) for key in types)
     return None
 

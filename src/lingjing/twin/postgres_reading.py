@@ -27,7 +27,7 @@ _ONE_LEVEL: Final = b"""
 """
 _ALL_LEVELS: Final = b"""
     SELECT branch, id, key, state, revision, recorded_us, body FROM entity
-    WHERE branch = ANY(%s) AND id = ANY(%s) AND state IN (1, 2)
+    WHERE branch = ANY(%s) AND id = ANY(%s) AND state > 0
 """
 _PAST: Final = b"""
     SELECT id, state, revision, body FROM entity_past
@@ -115,6 +115,8 @@ class Reader:
                 if entity_id in found:
                     continue
                 if revision <= level.limit and (at_us is None or recorded_us <= at_us):
+                    if state == FORGOTTEN:
+                        continue
                     found[entity_id] = (revision, decode(body) if state == ALIVE else None)
                 else:
                     later.append((entity_id, key))
