@@ -320,7 +320,8 @@ class HistoryWriter:
         if attribute is None and dataset is None:
             self._forget_states(seen[0][0], entity_id)
         if attribute is None and dataset is None and own is not None:
-            if len(held) > 1 or held[0][0] != own:
+            if len(seen) > 1:
+                # What an ancestor remembers stays hidden, however often this is asked for.
                 self._connection.execute("UPDATE subject SET hides = 1 WHERE key = ?", (own,))
             else:
                 self._connection.execute("DELETE FROM subject WHERE key = ?", (own,))

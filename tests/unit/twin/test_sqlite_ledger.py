@@ -356,6 +356,7 @@ def test_a_branch_may_amend_what_it_inherited(path: Path) -> None:
         ]
         assert values == [[9, 2], [1, 2, 3]]
         assert do(ledger, branch, lambda desk: desk.erase_history(urn(1))) >= 2
+        assert do(ledger, branch, lambda desk: desk.erase_history(urn(1))) == 0
         assert ledger.history(branch, urn(1), span) == []
         assert len(ledger.history(trunk, urn(1), span)) == 3
 
