@@ -174,7 +174,7 @@ def test_both_drivers_tell_the_same(postgres: PrivatePostgres, done: list[tuple[
         ledgers = (one, other)
         for operation in (*BEGINNING, *done):
             outcomes = [apply(ledger, operation) for ledger in ledgers]
-            assert outcomes[0] == outcomes[1], operation
+            assert outcomes[0] == outcomes[1], (operation, done)
             for ledger, times in zip(ledgers, moments, strict=True):
                 times.append(do(ledger, ledger.branch(""), lambda desk: desk.now_us))
         found, expected = told(one), told(other)

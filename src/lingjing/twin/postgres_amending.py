@@ -60,7 +60,7 @@ class Amending:
         removed = 0
         if self._own is not None:
             removed += self._erase_own(self._own.entity, word, dataset, sequence)
-            if removed:
+            if removed or (attribute is None and sequence is None):
                 self._writer.checkpoint(self._connection, self._own.entity)
         if self._inherited:
             removed += self._mask(attribute, word, dataset, sequence)
@@ -72,6 +72,13 @@ class Amending:
         self, entity: int, word: int | None, dataset: str | None, sequence: int | None
     ) -> int:
         series = self._series(entity, word, dataset)
+        if word is None and sequence is None:
+            # Checkpoints are no history of their own, and tell what is to be gone.
+            self._connection.execute(
+                "DELETE FROM history h USING series s WHERE s.key = h.series AND s.entity = %s"
+                " AND s.attribute = -1",
+                (entity,),
+            )
         if not series:
             return 0
         found = self._connection.execute(
@@ -89,9 +96,9 @@ class Amending:
         return removed
 
     def _series(self, entity: int, word: int | None, dataset: str | None) -> list[int]:
-        # Checkpoints (-1) are no history of their own, and tell what would be gone.
         rows = self._connection.execute(
-            "SELECT key FROM series WHERE entity = %s AND (%s::integer IS NULL OR attribute = %s)"
+            "SELECT key FROM series WHERE entity = %s AND attribute >= 0"
+            " AND (%s::integer IS NULL OR attribute = %s)"
             " AND (%s::text IS NULL OR dataset = %s)",
             (entity, word, word, dataset, dataset),
         )
@@ -120,15 +127,10 @@ class Amending:
         span = Span(
             attributes=() if attribute is None else (attribute,), time="modifiedAt", dataset=dataset
         )
-        own = set() if self._own is None else {self._own.level.branch}
+        # Rows of its own are gone by now, and what it masked before is not seen.
         seen = [
             row
-            for row in history(
-                self._reader,
-                [level for level in self._levels if level.branch not in own],
-                self._id,
-                span,
-            )
+            for row in history(self._reader, self._levels, self._id, span)
             if sequence is None or row.sequence == sequence
         ]
         if seen:
