@@ -141,9 +141,19 @@ class Page(msgspec.Struct, frozen=True):
 
 async def find(service: Service, request: Request, query: EntityQuery) -> Page:
     """The page of entities that a query asks for."""
-    accept_is_costly = query.query is not None or query.geo is not None or query.ordering
-    call = service.read_long if accept_is_costly else service.read
+    call = service.read_long if _is_costly(query) else service.read
     return await call(_find, service, request, query)
+
+
+def _is_costly(query: EntityQuery) -> bool:
+    """Whether so much may have to be looked at that others should not wait for it."""
+    if query.ordering is not None:
+        return True
+    bounds = None if query.geo is None else query.geo.bounds
+    if bounds is None:
+        return query.query is not None or query.geo is not None
+    west, south, east, north = bounds
+    return east - west > _NEAR_DEG or north - south > _NEAR_DEG
 
 
 def _find(service: Service, request: Request, query: EntityQuery) -> Page:
@@ -210,6 +220,8 @@ def _resolver(service: Service, request: Request) -> Resolve:
 
 
 _MOST_QUERIES: Final = 1000
+_NEAR_DEG: Final = 0.02
+"""A box no larger than this holds few enough entities to be looked at on the spot."""
 _RETRIEVE: Final = PRESENTATION_PARAMETERS | {
     "local",
     "type",

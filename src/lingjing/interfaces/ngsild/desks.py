@@ -10,8 +10,10 @@ from lingjing.interfaces.ngsild.requests import BASE, Request
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.interfaces.ngsild.transience import (
     COLLECTION,
+    brings_expiry,
     first_expiry,
     living,
+    may_expire,
     note_key,
 )
 from lingjing.twin import changes
@@ -48,7 +50,7 @@ def standing(desk: Desk, entity_id: str, types: Groups = ()) -> Document:
         LingjingError: `ngsild.no-entity`.
     """
     document = desk.document(entity_id)
-    if document is not None and first_expiry(document) is not None:
+    if document is not None and may_expire(document):
         document = living(document, desk.now_us)
     if document is None or not holds(types, document["type"]):
         raise no_entity(entity_id)
@@ -73,6 +75,8 @@ def create(desk: Desk, draft: Document) -> Document:
 def put(desk: Desk, document: Document, done: Any) -> None:
     """Lay an entity down, and note where it expires."""
     desk.put(document, done)
+    if not brings_expiry(desk.branch, document, done):
+        return
     due = first_expiry(document)
     if due is not None:
         desk.put_note(COLLECTION, note_key(desk.branch, document["id"]), str(due).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +55,10 @@ class Service:
         self.queries: dict[Hashable, Any] = {}
         # Reading SQLite costs less than handing the work to a thread.
         self._is_near = ledger.driver == "sqlite"
-        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="ngsild-read")
+        # Threads that work in this process take turns; more of them than processors only get in
+        # each other's way. Threads that wait for a database do not.
+        workers = max(2, min(4, os.cpu_count() or 1)) if self._is_near else 16
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="ngsild-read")
 
     async def read(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call a quick reading method: at once where the ledger is near, else in a thread."""

@@ -39,6 +39,36 @@ def first_expiry(document: Document) -> int | None:
     return min(map(micros, found)) if found else None
 
 
+def may_expire(document: Document) -> bool:
+    """Whether anything of the entity expires; quicker than `first_expiry`."""
+    if "expiresAt" in document:
+        return True
+    return any(
+        _expires(item) for datasets in document["attributes"].values() for item in datasets.values()
+    )
+
+
+def brings_expiry(branch: Branch, document: Document, done: Sequence[Change]) -> bool:
+    """Whether these changes may make something of the entity expire that did not before.
+
+    In a branch what the parent has may expire as well, so there everything is looked at.
+    """
+    if branch.parent is not None:
+        return may_expire(document)
+    if "expiresAt" in document:
+        return True
+    return any(change.instance is not None and _expires(change.instance) for change in done)
+
+
+def _expires(item: Instance) -> bool:
+    if "expiresAt" in item:
+        return True
+    nested = item.get("attributes")
+    return nested is not None and any(
+        "expiresAt" in sub for datasets in nested.values() for sub in datasets.values()
+    )
+
+
 def living(document: Document, now_us: int) -> Document | None:
     """The entity without what has expired; None where it has expired itself."""
     if "expiresAt" in document and micros(document["expiresAt"]) <= now_us:
@@ -129,12 +159,15 @@ class Transience:
         """Remember what a group of commits made expire; called from the clerk's thread."""
         for commit in commits:
             for entry in commit.entries:
-                if entry.after is not None:
-                    due = first_expiry(entry.after)
+                after, place = entry.after, (commit.branch.key, entry.id)
+                if after is not None and (
+                    place in self._due or brings_expiry(commit.branch, after, entry.changes)
+                ):
+                    due = first_expiry(after)
                     if due is not None:
                         self._expect(commit.branch, entry.id, due)
                         continue
-                self._due.pop((commit.branch.key, entry.id), None)
+                self._due.pop(place, None)
 
     def _expect(self, branch: Branch, entity_id: str, due_us: int) -> None:
         self._due[branch.key, entity_id] = due_us
