@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ledgers import HOUR, START_US, all_changes, changed, do, entity, iri, observed, urn
 from private_postgres import PrivatePostgres
@@ -159,8 +159,19 @@ def forgets(operation: tuple[Any, ...]) -> bool:
     return operation[0] == "erase" or (operation[0] == "delete" and operation[-1] is True)
 
 
+FORGOTTEN_THEN_HEARD_OF: list[tuple[Any, ...]] = [
+    ("delete", "main", "b", True),
+    ("late", "main", "b", "flow", 0, 0),
+]
+"""A branch goes on seeing what its parent forgot, also when the parent hears of it again."""
+
+
+@example(done=FORGOTTEN_THEN_HEARD_OF)
 @settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    derandomize=True,
+    max_examples=20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(operations)
 def test_both_drivers_tell_the_same(postgres: PrivatePostgres, done: list[tuple[Any, ...]]) -> None:

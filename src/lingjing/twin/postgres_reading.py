@@ -20,6 +20,8 @@ from lingjing.twin.sealing import Sealed, SealedFiles
 ALIVE: Final = 1
 ENDED: Final = 2
 FORGOTTEN: Final = 3
+HISTORY_ALONE: Final = 0
+"""Known to history alone; what was forgotten becomes so when something late is heard of it."""
 OPERATIONS: Final[tuple[Operation, ...]] = ("create", "update", "delete")
 
 _ONE_LEVEL: Final = b"""
@@ -27,7 +29,7 @@ _ONE_LEVEL: Final = b"""
 """
 _ALL_LEVELS: Final = b"""
     SELECT branch, id, key, state, revision, recorded_us, body FROM entity
-    WHERE branch = ANY(%s) AND id = ANY(%s) AND state > 0
+    WHERE branch = ANY(%s) AND id = ANY(%s)
 """
 _PAST: Final = b"""
     SELECT id, state, revision, body FROM entity_past
@@ -115,7 +117,7 @@ class Reader:
                 if entity_id in found:
                     continue
                 if revision <= level.limit and (at_us is None or recorded_us <= at_us):
-                    if state == FORGOTTEN:
+                    if state in (HISTORY_ALONE, FORGOTTEN):
                         continue
                     found[entity_id] = (revision, decode(body) if state == ALIVE else None)
                 else:
