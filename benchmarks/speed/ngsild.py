@@ -147,13 +147,15 @@ def running(command: list[str], port: int, path: str) -> Iterator[str]:
         process.kill()
 
 
-def wrk(address: str, script: str = "", seconds: int = SECONDS) -> dict[str, float]:
+def wrk(
+    address: str, script: str = "", seconds: int = SECONDS, connections: int = CONNECTIONS
+) -> dict[str, float]:
     """Requests a second that succeeded, and the 99th percentile of their time [ms]."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         command = [
-            "wrk", "-t", "1", "-c", str(CONNECTIONS), "-d", f"{seconds}s", "--latency",
+            "wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency",
             *(["-s", file.name] if script else []), address,
         ]  # fmt: skip
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -212,6 +214,7 @@ def measure(entities: int, store: str | None = None) -> dict[str, dict[str, floa
                 "read": wrk(path, READ.format(path=f"{BASE}/entities", most=entities - 1)),
                 "page": wrk(f"{path}?type=Sensor&limit=20"),
                 "near": wrk(f"{path}?{NEAR}"),
+                "near alone": wrk(f"{path}?{NEAR}", connections=4),
                 "observe": wrk(path, observe),
             }
             found["observe"]["per_s"] *= BATCH
@@ -231,9 +234,10 @@ TITLES = {
     "read": "read one [/s]",
     "page": "`type=…&limit=20` [/s]",
     "near": "`q` and within 500 m [/s]",
+    "near alone": "the same, 4 clients [/s]",
     "observe": f"observations in batches of {BATCH} [/s]",
 }
-AGAINST = {"create": "post", "read": "get", "page": "get", "near": "get"}
+AGAINST = {"create": "post", "read": "get", "page": "get", "near": "get", "near alone": "get"}
 
 
 Stores = dict[str, tuple[Callable[[], str | None], list[int]]]
