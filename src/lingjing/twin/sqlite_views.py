@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import apsw
 import msgspec
 
-from lingjing.twin.checks import check_geometries
-from lingjing.twin.columns import Group, build_view
+from lingjing.twin.assembled import PackedThings, assembled_view, written_things
+from lingjing.twin.columns import build_view
 from lingjing.twin.entities import District, Entity
 from lingjing.twin.interned import COLUMNS, Interned
 from lingjing.twin.ledger import Branch, Record
-from lingjing.twin.packed import document_entity, kind_and_district
 from lingjing.twin.rows import read_groups, read_provenances, read_relationships
 from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_history import History
 from lingjing.twin.sqlite_looking_back import LookingBack
 from lingjing.twin.sqlite_reading import Level, hidden, levels, past_records
 from lingjing.twin.views import TwinView
-from lingjing.vocabulary import LingjingError, Provenance
+from lingjing.vocabulary import LingjingError
 
 _PACKED: Final = (
     "SELECT id, layout, attributes, relationships, geometry, longitude, latitude FROM entity"
@@ -82,7 +81,7 @@ class ViewReader:
                 self._connection, self._interned, self._history, self._chain, self._at_us or 0
             )
             written += back.records(sorted(changed)).values()
-        entities = _entities(written, kind, district)
+        entities = written_things(written, kind, district)
         return self._built(kind, district_key, packed, entities)
 
     def _conditions(
@@ -136,79 +135,11 @@ class ViewReader:
                 provenances=provenances,
                 relationships=relationships,
             )
-        # Where things were written one by one, they take their places among the imported.
-        footing = check_geometries(entities, kind) if entities else None
-        every = [*ids, *(entity.id for entity in entities)]
-        order = sorted(range(len(every)), key=every.__getitem__)
-        rank = {old: new for new, old in enumerate(order)}
-        groups = [
-            Group(group.names, [rank[place] for place in group.positions], group.rows)
-            for group in groups
-        ]
-        keys: dict[Provenance, int] = {}
-        groups += _groups(
-            entities, [rank[len(ids) + place] for place in range(len(entities))], keys
-        )
-        relationships = {rank[place]: held for place, held in relationships.items()}
-        for place, entity in enumerate(entities):
-            if entity.relationships:
-                relationships[rank[len(ids) + place]] = entity.relationships
-        longitudes = [*point[0], *(footing.longitude_deg.tolist() if footing else ())]
-        latitudes = [*point[1], *(footing.latitude_deg.tolist() if footing else ())]
-        geometries = [*wkb, *(entity.geometry for entity in entities)]
-        return build_view(
+        return assembled_view(
             kind,
-            [every[place] for place in order],
-            points_deg=(
-                [longitudes[place] for place in order],
-                [latitudes[place] for place in order],
-            ),
-            wkb=[geometries[place] for place in order],
-            groups=groups,
-            provenances={**provenances, **{key: item for item, key in keys.items()}},
-            relationships=relationships,
+            PackedThings(ids, point[0], point[1], wkb, groups, provenances, relationships),
+            entities,
         )
-
-
-def _entities(records: Iterable[Record], kind: str, district: str) -> list[Entity]:
-    """Things of a kind and district whose geometry physics can take."""
-    found = []
-    for record in records:
-        if kind_and_district(record.id, record.document["type"]) != (kind, district):
-            continue
-        entity = document_entity(record.document, kind, district)
-        if entity is not None:
-            found.append(entity)
-    if _acceptable(found, kind):
-        return found
-    return [entity for entity in found if _acceptable([entity], kind)]
-
-
-def _acceptable(entities: Sequence[Entity], kind: str) -> bool:
-    """Whether the geometries would have been accepted in an import."""
-    try:
-        if entities:
-            check_geometries(entities, kind)
-    except LingjingError:
-        return False
-    return True
-
-
-def _groups(
-    entities: Sequence[Entity], positions: Sequence[int], keys: dict[Provenance, int]
-) -> list[Group]:
-    """Rows of written things; their provenances get negative keys, apart from imported ones."""
-    groups: dict[tuple[str, ...], Group] = {}
-    for position, entity in zip(positions, entities, strict=True):
-        names = tuple(sorted(entity.attributes))
-        group = groups.setdefault(names, Group(names, [], []))
-        group.positions.append(position)
-        values: list[Any] = [entity.attributes[name].value for name in names]
-        for name in names:
-            provenance = entity.attributes[name].provenance
-            values.append(keys.setdefault(provenance, -1 - len(keys)))
-        group.rows.append(values)
-    return list(groups.values())
 
 
 def chain_of(connection: apsw.Connection, tenant: str, name: str) -> tuple[Branch, ...]:
