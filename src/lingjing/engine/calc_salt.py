@@ -54,6 +54,7 @@ def calc_salt(
         "dose_g_m2": round(max(needed - present_g_m2, 0.0), 3),
         "needed_g_m2": round(needed, 3),
         "concentration_pct": round(float(concentration_pct(max(road_temperature_C, lowest))), 3),
-        "freezes_at_C": round(float(road_freezing_point_C(present_g_m2, water_film_mm)), 3),
+        # Adding zero keeps pure water from freezing at minus nought.
+        "freezes_at_C": round(float(road_freezing_point_C(present_g_m2, water_film_mm)), 3) + 0.0,
         "method": "NaCl brine, fit to CoolProp; nothing lost to traffic or drains",
     }
