@@ -294,6 +294,10 @@ class _Work:
     def set(self, attribute: str, dataset: str, item: Instance) -> None:
         """Replace an instance whole, or add it; its time of creation stays."""
         held = self.held(attribute, dataset)
+        if NULL in item.values() or any(
+            is_null(sub) for subs in item.get("attributes", {}).values() for sub in subs.values()
+        ):
+            item = without_nulls(item)
         self.put(attribute, dataset, _stamped(item, self._now, held), existed=held is not None)
 
     def put(

@@ -130,6 +130,14 @@ def test_a_null_deletes_an_instance_and_the_last_one_the_attribute() -> None:
     assert NAME not in outcome.document["attributes"]
 
 
+def test_a_null_member_of_a_new_value_is_left_out_and_not_kept_as_a_word() -> None:
+    value = number(3, unitCode=NULL, observedAt=NULL, attributes={NOTE: {"": number(NULL)}})  # type: ignore[arg-type]
+    for operation in (changes.appended, changes.updated):
+        outcome = operation(entity(), fragment(**{SPEED: {"": value}}), NOW)
+        made = outcome.document["attributes"][SPEED][""]
+        assert made == {"type": "Property", "value": 3, "createdAt": THEN, "modifiedAt": NOW}
+
+
 def test_a_patch_keeps_the_members_it_does_not_name() -> None:
     outcome = changes.patched(entity(), SPEED, {"value": 70, "unitCode": "KMH"}, NOW)
     speed = outcome.document["attributes"][SPEED][""]

@@ -274,7 +274,10 @@ class Reader:
                 instances = found.setdefault(iri, [])
                 for number, item in enumerate(items):
                     try:
-                        instances.append(self.instance(item, iri, 0))
+                        instance = self.instance(item, iri, 0)
+                        if any(instance.get(detail) == NULL for detail in _DETAILS):
+                            raise LingjingError("ngsild.null-not-allowed")
+                        instances.append(instance)
                     except LingjingError as error:
                         raise within(error, f"[{number}]") from None
             except LingjingError as error:

@@ -33,3 +33,13 @@ def test_a_temporal_entity_keeps_all_instances_in_order() -> None:
         read_temporal_fragment({"name": [{"value": 1}, {"type": "Property"}]}, TERMS)
     assert caught.value.place is not None
     assert caught.value.place.field == "name[1]"
+
+
+@pytest.mark.parametrize("member", ["observedAt", "unitCode", "expiresAt"])
+def test_what_happened_has_no_member_that_is_to_be_deleted(member: str) -> None:
+    values = [{"type": "Property", "value": 1, member: "urn:ngsi-ld:null"}]
+    with pytest.raises(LingjingError) as caught:
+        read_temporal_fragment({"name": values}, TERMS)
+    assert caught.value.code == "ngsild.null-not-allowed"
+    assert caught.value.place is not None
+    assert caught.value.place.field == "name[0]"
