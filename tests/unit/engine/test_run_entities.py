@@ -120,6 +120,10 @@ def test_the_hours_are_history_at_the_hours_they_are_about(
     moments = [row.observed_us for row in rows if row.observed_us]
     steps = {later - sooner for sooner, later in itertools.pairwise(moments)}
     assert steps == {3_600_000_000}
+    # The earlier hours are the past of the last one, also to who looks back to when it was kept.
+    kept_us = max(row.recorded_us for row in rows)
+    then = ledger.records(trunk, [outcome["id"]], at_us=kept_us)[outcome["id"]].document
+    assert fact(then, "hourly") == fact(outcome, "hourly") == values[-1]
 
 
 def test_keeping_the_same_run_again_does_nothing(
