@@ -1,10 +1,26 @@
 /** Words for people: catalogues by locale, numbers, and times as the district's clock shows them. */
 
-import en from "./messages/en.json";
-import zh from "./messages/zh-CN.json";
 import type { Locale, Text } from "./api";
 
-export const CATALOGUES: Record<Locale, Record<string, string>> = { "zh-CN": zh, en };
+type Catalogue = Record<string, string>;
+
+/** One file an area and a locale, so that a part of the page brings its own words. */
+const CHINESE = import.meta.glob<Catalogue>("./messages/*.zh-CN.json", { eager: true, import: "default" });
+const ENGLISH = import.meta.glob<Catalogue>("./messages/*.en.json", { eager: true, import: "default" });
+
+/** All files of a locale as one; a key in two files is a mistake that would hide one of them. */
+export function joined(files: Record<string, Catalogue>): Catalogue {
+  const whole: Catalogue = {};
+  for (const [name, words] of Object.entries(files)) {
+    for (const [key, text] of Object.entries(words)) {
+      if (key in whole) throw new Error(`message ${key} stands twice, again in ${name}`);
+      whole[key] = text;
+    }
+  }
+  return whole;
+}
+
+export const CATALOGUES: Record<Locale, Catalogue> = { "zh-CN": joined(CHINESE), en: joined(ENGLISH) };
 export const DEFAULT_ZONE = "Asia/Shanghai";
 
 let englishNames: [string, string][] = [];
