@@ -27,7 +27,7 @@ def when_told(do: Handler) -> None:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """While libraries are loaded, end at once when told; nothing changes where `start` is not used."""
+    """While libraries are loaded, end at once when told; only where `start` is in charge."""
     there = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
     if not any(signal.getsignal(number) is clean_up for number in there):
         yield
