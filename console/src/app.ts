@@ -5,21 +5,19 @@ import "./card";
 import "./head";
 import "./legend";
 import "./map";
-import "./object-table";
-import "./run-facts";
 import "./time-bar";
-import "./work-list";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
-import { keepSettings, readPlace, readSettings, writePlace, type Settings } from "./memory";
+import { keepSettings, readSettings, type Settings } from "./memory";
 import { LIKELY, Reading } from "./reading";
+import { readPlace, writePlace } from "./share";
+import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
 import { date, of, percent, setLocale, t } from "./text";
-import type { Filters } from "./work-list";
 
-type Tab = "work" | "objects" | "run";
-const TABS: readonly Tab[] = ["work", "objects", "run"];
+import.meta.glob("./tabs/*.ts", { eager: true });
+
 /** Where the layout becomes one column; the style sheet has the same query. */
 const NARROW = "(max-width: 860px), (max-aspect-ratio: 3/4)";
 
@@ -34,6 +32,7 @@ export class LingjingConsole extends LitElement {
     narrow: { state: true },
     mode: { state: true },
     tab: { state: true },
+    stage: { state: true },
     card: { state: true },
     job: { state: true },
     language: { state: true },
@@ -44,7 +43,10 @@ export class LingjingConsole extends LitElement {
 
   declare narrow: boolean;
   declare mode: Mode;
-  declare tab: Tab;
+  /** Id of the tab in view. */
+  declare tab: string;
+  /** Id of what takes the map's place; empty for the map itself. */
+  declare stage: string;
   declare card: Card | null;
   declare job: string;
   declare language: Locale;
@@ -64,6 +66,7 @@ export class LingjingConsole extends LitElement {
     this.narrow = this.column.matches;
     this.mode = "probability";
     this.tab = "work";
+    this.stage = "";
     this.card = null;
     this.job = "";
     this.language = settings.language;
@@ -98,7 +101,11 @@ export class LingjingConsole extends LitElement {
     const { district, run, hour } = this.reading.now;
     document.title = `${t("page.title")}${district ? ` · ${of(district.title)}` : ""}`;
     if (!district) return;
-    writePlace({ district: district.name, run: run?.run ?? "", hour, mode: this.mode, object: this.card?.id ?? "" });
+    const { quantities, shared } = this.reading.now;
+    writePlace({
+      ...{ district: district.name, run: run?.run ?? "", hour, mode: this.mode, object: this.card?.id ?? "" },
+      ...{ tab: this.tab, stage: this.stage, view: null, solid: false, quantities, shared },
+    });
   }
 
   /** Put language, theme and size on the document, where the style sheet reads them. */
@@ -121,6 +128,8 @@ export class LingjingConsole extends LitElement {
       const place = readPlace();
       this.mode = place.mode;
       await this.reading.begin(place);
+      if (stageOf(place.stage)) this.stage = place.stage;
+      if (allTabs().some((tab) => tab.id === place.tab)) this.chooseTab(place.tab);
       if (place.object) await this.open({ id: place.object, from: "map" });
     });
   }
@@ -232,7 +241,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private main() {
-    const { addresses, assets, assetState, district, districts, first, goneSince, loading, marked, run, states } = this.reading.now;
+    const { district, districts, first, goneSince, loading, run } = this.reading.now;
     if (districts === null) {
       return html`<main class="blank"><p aria-live="polite">${loading ? t("state.loading") : t("state.noAnswer")}</p></main>`;
     }
@@ -245,14 +254,10 @@ export class LingjingConsole extends LitElement {
       <main class="work-place ${goneSince === null ? "" : "stale"}"
         @open-object=${(event: CustomEvent<OpenObject>) => void this.open(event.detail)}
         @close-object=${() => this.close()}
+        @show-tab=${(event: CustomEvent<string>) => this.chooseTab(event.detail)}
+        @show-stage=${(event: CustomEvent<string>) => (this.stage = stageOf(event.detail) ? event.detail : "")}
         @view-changed=${(event: CustomEvent<{ zoom: number; bounds: number[] }>) => void this.reading.view(event.detail.zoom, event.detail.bounds)}>
-        <div class="map-side">
-          <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .mode=${this.mode}
-            .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district.bounds}
-            .work=${marked} .card=${this.card}
-            .assets=${assets} .assetState=${assetState}></lingjing-map>
-          ${run ? this.mapTools() : nothing}
-        </div>
+        <div class="map-side">${stageOf(this.stage)?.content(this.context) ?? this.mapStage()}</div>
         ${run
           ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
               .first=${first} .language=${this.language} .counts=${this.counts()}
@@ -261,6 +266,22 @@ export class LingjingConsole extends LitElement {
         <aside class="panel" id="panel" tabindex="-1" aria-label=${t("panel.label")}>${this.panel()}</aside>
       </main>
     `;
+  }
+
+  private mapStage() {
+    const { addresses, assets, assetState, district, marked, run, states } = this.reading.now;
+    return html`
+      <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .mode=${this.mode}
+        .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
+        .work=${marked} .card=${this.card}
+        .assets=${assets} .assetState=${assetState}></lingjing-map>
+      ${run ? this.mapTools() : nothing}
+    `;
+  }
+
+  private get context(): PageContext {
+    const { reading, language, theme, elder, narrow, card, job } = this;
+    return { reading, hour: this.at, language, theme, elder, narrow, card, job };
   }
 
   private counts(): string {
@@ -314,37 +335,32 @@ export class LingjingConsole extends LitElement {
         : nothing}
       <div class="tabs-and-lists" ?hidden=${this.card !== null}>
         <div role="tablist" class="tabs" aria-label=${t("panel.label")}>
-          ${TABS.map((tab) => html`<button type="button" role="tab" id="tab-${tab}" aria-controls="tabpanel" aria-selected=${this.tab === tab} tabindex=${this.tab === tab ? 0 : -1} @click=${() => this.chooseTab(tab)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(`tab.${tab}`)}</button>`)}
+          ${allTabs().map(({ id, label }) => html`<button type="button" role="tab" id="tab-${id}" aria-controls="tabpanel" aria-selected=${this.tab === id} tabindex=${this.tab === id ? 0 : -1} @click=${() => this.chooseTab(id)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(label)}</button>`)}
         </div>
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
   }
 
-  private chooseTab(tab: Tab): void {
-    this.tab = tab;
-    this.reading.wantTable(tab === "objects");
+  private chooseTab(id: string): void {
+    const tabs = allTabs();
+    if (!tabs.some((tab) => tab.id === id)) return;
+    this.tab = id;
+    for (const tab of tabs) tab.shown?.(this.context, tab.id === id);
   }
 
   private onTabKey(event: KeyboardEvent): void {
+    const tabs = allTabs().map((tab) => tab.id);
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();
-    const at = (TABS.indexOf(this.tab) + step + TABS.length) % TABS.length;
-    this.chooseTab(TABS[at] ?? "work");
+    const at = (tabs.indexOf(this.tab) + step + tabs.length) % tabs.length;
+    this.chooseTab(tabs[at] ?? "work");
     void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#tab-${this.tab}`)?.focus());
   }
 
   private tabContent() {
-    const { district, features, filters, page, run, states } = this.reading.now;
-    if (this.tab === "work") {
-      return html`<lingjing-work-list .page=${page} .filters=${filters} .language=${this.language} .chosen=${this.job} .folded=${this.narrow || this.elder}
-        @filters-changed=${(event: CustomEvent<Filters>) => void this.reading.filter(event.detail)}></lingjing-work-list>`;
-    }
-    if (this.tab === "objects") {
-      return html`<lingjing-object-table .layers=${features} .states=${states} .hour=${this.at} .language=${this.language}></lingjing-object-table>`;
-    }
-    return html`<lingjing-run-facts .run=${run} .district=${district} .language=${this.language}></lingjing-run-facts>`;
+    return allTabs().find((tab) => tab.id === this.tab)?.content(this.context) ?? nothing;
   }
 }
 

@@ -3,7 +3,8 @@
  * also read in grey and with any colour blindness; `tests/colours.test.ts` holds them to it.
  */
 
-export type Mode = "probability" | "onset";
+export const MODES = ["probability", "onset"] as const;
+export type Mode = (typeof MODES)[number];
 export type Theme = "day" | "night";
 
 export interface Step {

@@ -14,7 +14,7 @@ import {
   type WorkPage,
 } from "./api";
 import type { Addresses, Features, States } from "./map";
-import type { SharedPlace } from "./memory";
+import type { SharedPlace } from "./share";
 import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
 import { setEnglishNames, setZone } from "./text";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
@@ -52,6 +52,8 @@ interface Shown {
   /** When the server last answered, once it no longer does. */
   goneSince: number | null;
   problem: ApiError | null;
+  /** What parts of the page keep in the shared address, by their own keys. */
+  shared: Readonly<Record<string, string>>;
 }
 
 const NOTHING: Readonly<Shown> = {
@@ -74,6 +76,7 @@ const NOTHING: Readonly<Shown> = {
   loading: true,
   goneSince: null,
   problem: null,
+  shared: {},
 };
 
 export class Reading implements ReactiveController {
@@ -130,11 +133,17 @@ export class Reading implements ReactiveController {
     this.change({ problem: null });
   }
 
+  /** Keep something in the shared address; an empty text takes it out. */
+  share(key: string, value: string): void {
+    const { [key]: _, ...others } = this.now.shared;
+    this.change({ shared: value ? { ...others, [key]: value } : others });
+  }
+
   /** Read what there is, then the district and run of a shared place, or the newest run. */
   async begin(place: SharedPlace): Promise<void> {
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
-    this.change({ titles, districts, runs });
+    this.change({ titles, districts, runs, shared: place.shared });
     const newest = runs.find((run) => districts.some((item) => item.name === run.district));
     const name = place.district || newest?.district;
     const district = districts.find((item) => item.name === name) ?? districts[0];
