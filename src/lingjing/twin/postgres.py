@@ -351,6 +351,17 @@ class PostgresStore:
             raise self._no_district(name)
         return _district(row[0])
 
+    def standing(self, district: str) -> tuple[int, int]:
+        """Numbers of the district's last import and last edit."""
+        row = self._read(
+            lambda connection: connection.execute(
+                "SELECT revision, edited FROM district WHERE name = %s", (district,)
+            ).fetchone()
+        )
+        if row is None:
+            raise self._no_district(district)
+        return row[0], row[1]
+
     def sources(self, district: str) -> list[SourceRecord]:
         """The imports that make up the district, in order of name."""
         self.district(district)

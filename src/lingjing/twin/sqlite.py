@@ -320,6 +320,16 @@ class SqliteStore:
             raise self._no_district(name)
         return _district(found)
 
+    def standing(self, district: str) -> tuple[int, int]:
+        """Numbers of the district's last import and last edit."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT revision, edited FROM district WHERE name = ?", (district,)
+            ).get
+        if found is None:
+            raise self._no_district(district)
+        return found[0], found[1]
+
     def sources(self, district: str) -> list[SourceRecord]:
         """The imports that make up the district, in order of name."""
         self.district(district)
