@@ -25,7 +25,15 @@ from numpy.typing import NDArray
 from lingjing.engine import tiles_geometry as geometry
 from lingjing.engine.tiles_encoding import encode_level
 from lingjing.engine.tiles_file import TileFile
-from lingjing.engine.tiles_layers import FORMAT, Content, Layer, Rows, layer_of, layers, read_content
+from lingjing.engine.tiles_layers import (
+    FORMAT,
+    Content,
+    Layer,
+    Rows,
+    layer_of,
+    layers,
+    read_content,
+)
 from lingjing.twin.contract import Store
 from lingjing.vocabulary import LingjingError
 
@@ -58,11 +66,8 @@ class Numbering:
 
     def of(self, ids: Iterable[Any]) -> NDArray[np.int64]:
         """Numbers of entities, −1 where one has none (yet)."""
-        number = self._by_id()
+        number = dict(zip(self.ids, self.numbers.tolist(), strict=True))
         return np.fromiter((number.get(str(item), -1) for item in ids), dtype=np.int64)
-
-    def _by_id(self) -> dict[str, int]:
-        return dict(zip(self.ids, self.numbers.tolist(), strict=True))
 
 
 class TileLayer:
@@ -173,7 +178,7 @@ class TileLayer:
         self.refresh()
         with self._lock:
             if self._content is None:
-                standing, content = self._read(self._store(), self._held())
+                _, content = self._read(self._store(), self._held())
                 if content.dirty is not None and not content.dirty.size:
                     self._content = content
                 else:  # changed between the two looks
@@ -236,7 +241,7 @@ class TileLayer:
         body, is_old = self._file.tile(zoom, x, y)
         return not is_old and (body is not None or self._is_complete), body
 
-    def build(self, tell: Callable[[float], None] = lambda share: None) -> None:
+    def build(self) -> None:
         """Make all tiles that are lacking or out of date."""
         self.refresh()
         with self._lock:
@@ -248,7 +253,6 @@ class TileLayer:
                         self._make(zoom, pending)
                 else:
                     self._make(zoom, None)
-                tell((zoom - first + 1) / (last - first + 1))
             if not self._is_complete:
                 self._file.put_state(complete=b"1")
                 self._is_complete = True
@@ -275,7 +279,7 @@ class TileLayer:
         boxes = boxes[np.isfinite(boxes).all(axis=1)]
         bounds = [-180.0, -85.0511, 180.0, 85.0511]
         if boxes.size:
-            west, north, east, south = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
+            (west, north), (east, south) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
             longitudes, latitudes = geometry.unprojected(
                 np.array([west, east]), np.array([south, north])
             )
@@ -299,13 +303,13 @@ class TileLayer:
         layer = {"id": self.layer.name, "fields": about["fields"], "description": ""}
         layer |= {"minzoom": about["minzoom"], "maxzoom": about["maxzoom"]}
         store = self._store()
-        credits = {item.attribution for item in store.sources(self.district) if item.attribution}
+        credited = {item.attribution for item in store.sources(self.district) if item.attribution}
         return {
             "name": f"{self.district} {self.layer.name}",
             "format": "pbf",
             "type": "overlay",
             "version": "1",
-            "attribution": "; ".join(sorted(credits)),
+            "attribution": "; ".join(sorted(credited)),
             "bounds": ",".join(str(value) for value in about["bounds"]),
             "center": f"{(west + east) / 2},{(south + north) / 2},{about['minzoom']}",
             "minzoom": str(about["minzoom"]),
@@ -422,7 +426,7 @@ def build_tiles(
     store: Store,
     district: str,
     names: Iterable[str] = (),
-    tell: Callable[[float, str], None] = lambda share, layer: None,
+    tell: Callable[[float, str], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Make all tiles of a district that are lacking or out of date.
 
@@ -445,11 +449,9 @@ def build_tiles(
     try:
         for place, layer in enumerate(chosen):
             made = tiles.layer(district, layer.name)
-            made.build(
-                lambda share, place=place, layer=layer: tell(  # type: ignore[misc]
-                    (place + share) / len(chosen), layer.name
-                )
-            )
+            if tell is not None:
+                tell(place / len(chosen), layer.name)
+            made.build()
             count, size = made.figures()
             report.append(
                 {

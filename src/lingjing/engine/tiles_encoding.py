@@ -24,7 +24,6 @@ from lingjing.engine.tiles_geometry import (
     POLYGON,
     Integers,
     Parts,
-    ranks,
     slices,
 )
 
@@ -210,9 +209,7 @@ def _drawn(
     return pair[order], kinds[order], (commands, counts[order])
 
 
-def _placed(
-    drawing: Drawing, zoom: int, kind: int, pairs: tuple[Integers, Integers]
-) -> Parts:
+def _placed(drawing: Drawing, zoom: int, kind: int, pairs: tuple[Integers, Integers]) -> Parts:
     """The parts of pairs of one type, in the coordinates of their tiles."""
     rows, keys = pairs
     features, feature = np.unique(rows, return_inverse=True)

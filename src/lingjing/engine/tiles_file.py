@@ -152,7 +152,8 @@ class TileFile:
             found = self._connection.execute(
                 "SELECT tile_column, tile_row FROM lingjing_pending WHERE zoom_level = ?", (zoom,)
             ).fetchall()
-        return np.array([(size - 1 - row) * size + column for column, row in found], np.int64)
+        keys = [(size - 1 - int(row)) * size + int(column) for column, row in found]  # type: ignore[arg-type]
+        return np.array(keys, np.int64)
 
     def figures(self) -> tuple[int, int]:
         """How many tiles there are, and their bytes."""

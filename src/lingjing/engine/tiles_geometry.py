@@ -1,4 +1,4 @@
-"""Geometries for map tiles: projected, cut to tiles and put on the tiles' grid, whole arrays at once.
+"""Geometries for map tiles: projected, cut to tiles and put on their grid, whole arrays at once.
 
 Nothing here loops over features. A *pair* is one feature in one tile; a *part* is a ring, a line
 or a run of points of a pair. All tiles of a zoom level are made together.
@@ -301,8 +301,7 @@ def signed_areas(parts: Parts) -> Floats:
     # Large grid numbers would cost precision: areas are measured from each ring's first vertex.
     x, y = parts.x - parts.x[starts[owner]], parts.y - parts.y[starts[owner]]
     cross = x * y[following] - x[following] * y
-    found: Floats = np.bincount(owner, weights=cross, minlength=counts.size)
-    return found
+    return np.bincount(owner, weights=cross, minlength=counts.size).astype(np.float64)
 
 
 def wound(parts: Parts) -> Parts:
@@ -322,5 +321,7 @@ def wound(parts: Parts) -> Parts:
     within = ranks(chosen.counts)
     counts = np.repeat(chosen.counts, chosen.counts)
     starts = np.repeat(chosen.starts, chosen.counts)
-    order = np.where(np.repeat(turned, chosen.counts), starts + counts - 1 - within, starts + within)
+    order = np.where(
+        np.repeat(turned, chosen.counts), starts + counts - 1 - within, starts + within
+    )
     return replace(chosen, x=chosen.x[order], y=chosen.y[order])

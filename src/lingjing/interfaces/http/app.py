@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lingjing.engine.access import Gate
-from lingjing.interfaces.http import branches
+from lingjing.interfaces.http import branches, tiles
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
@@ -91,6 +91,7 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *tiles.ROUTES,
             *(branches.ROUTES if ledger is not None else ()),
             Route("/", page, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),

@@ -51,7 +51,7 @@ def description(request: Request) -> Response:
     district, layer = request.path_params["district"], request.path_params["layer"]
     shelf = request.app.state.shelf
     about: dict[str, Any] = shelf.tiles.description(district, layer)
-    credits = shelf.district_content(shelf.store.district(district))["attributions"]
+    credited = shelf.district_content(shelf.store.district(district))["attributions"]
     west, south, east, north = about["bounds"]
     address = str(request.url).partition("?")[0].removesuffix(".json")
     content = {
@@ -63,7 +63,7 @@ def description(request: Request) -> Response:
         "maxzoom": about["maxzoom"],
         "bounds": about["bounds"],
         "center": [(west + east) / 2, (south + north) / 2, about["minzoom"]],
-        "attribution": "; ".join(credits),
+        "attribution": "; ".join(credited),
         "vector_layers": [
             {
                 "id": layer,
