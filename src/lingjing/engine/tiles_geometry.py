@@ -67,7 +67,7 @@ def touched(boxes: Floats, zoom: int) -> tuple[Integers, Integers]:
     """Which tiles of a level boxes touch, their buffer included.
 
     Args:
-        boxes: [n, 4] x and y from and to on the unit square.
+        boxes: [n, 4] x and y from and to on the unit square; one of NaN touches nothing.
         zoom: The level.
 
     Returns:
@@ -75,9 +75,11 @@ def touched(boxes: Floats, zoom: int) -> tuple[Integers, Integers]:
     """
     size = 1 << zoom
     margin = BUFFER / EXTENT
-    low = np.clip(np.floor(boxes[:, :2] * size - margin), 0, size - 1).astype(np.int64)
-    high = np.clip(np.floor(boxes[:, 2:] * size + margin), 0, size - 1).astype(np.int64)
-    span = np.maximum(high - low + 1, 0)
+    extended = np.isfinite(boxes.sum(axis=1, keepdims=True))
+    filled = np.where(extended, boxes, 0.0)
+    low = np.clip(np.floor(filled[:, :2] * size - margin), 0, size - 1).astype(np.int64)
+    high = np.clip(np.floor(filled[:, 2:] * size + margin), 0, size - 1).astype(np.int64)
+    span = (high - low + 1) * extended
     counts = span[:, 0] * span[:, 1]
     rows = np.repeat(np.arange(len(boxes)), counts)
     within = ranks(counts)
@@ -307,15 +309,15 @@ def signed_areas(parts: Parts) -> Floats:
 def wound(parts: Parts) -> Parts:
     """Rings that still enclose something, outer ones clockwise on the screen, inner ones against.
 
-    Holes go with the outer ring that has vanished.
+    Holes go with the outer ring that has vanished, and that goes where its holes leave nothing.
     """
     areas = signed_areas(parts)
     stands = (parts.counts >= 3) & (areas != 0)
-    shells = parts.shell[stands & ~parts.hole]
-    pairs = parts.pair[stands & ~parts.hole]
     span = np.int64(parts.shell.max() + 1) if parts.shell.size else np.int64(1)
-    living = np.isin(parts.pair * span + parts.shell, pairs * span + shells)
-    stands &= living
+    _, polygon = np.unique(parts.pair * span + parts.shell, return_inverse=True)
+    sizes = np.where(stands, np.abs(areas), 0.0)
+    left = np.bincount(polygon, weights=np.where(parts.hole, -sizes, sizes))
+    stands &= left[polygon] > 0 if polygon.size else stands
     chosen = parts.chosen(np.flatnonzero(stands))
     turned = (areas[stands] > 0) == chosen.hole
     within = ranks(chosen.counts)
