@@ -3,23 +3,23 @@
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./card";
 import "./head";
-import "./legend";
 import "./map";
-import "./object-table";
-import "./run-facts";
+import "./map-tools";
 import "./time-bar";
-import "./work-list";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
-import { keepSettings, readPlace, readSettings, writePlace, type Settings } from "./memory";
+import type { Drawn } from "./map-tools";
+import { keepSettings, readSettings, type Settings } from "./memory";
 import { LIKELY, Reading } from "./reading";
+import { readPlace, writePlace, type MapView } from "./share";
+import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
+import { sunAt, type Sun } from "./sun";
 import { date, of, percent, setLocale, t } from "./text";
-import type { Filters } from "./work-list";
 
-type Tab = "work" | "objects" | "run";
-const TABS: readonly Tab[] = ["work", "objects", "run"];
+import.meta.glob("./tabs/*.ts", { eager: true });
+
 /** Where the layout becomes one column; the style sheet has the same query. */
 const NARROW = "(max-width: 860px), (max-aspect-ratio: 3/4)";
 
@@ -29,11 +29,21 @@ interface OpenObject {
   from: "map" | "list" | "table" | "card";
 }
 
+interface ViewChanged {
+  zoom: number;
+  bounds: number[];
+  view: MapView | null;
+}
+
 export class LingjingConsole extends LitElement {
   static override properties = {
     narrow: { state: true },
     mode: { state: true },
+    solid: { state: true },
+    sunlit: { state: true },
+    view: { state: true },
     tab: { state: true },
+    stage: { state: true },
     card: { state: true },
     job: { state: true },
     language: { state: true },
@@ -44,7 +54,14 @@ export class LingjingConsole extends LitElement {
 
   declare narrow: boolean;
   declare mode: Mode;
-  declare tab: Tab;
+  declare solid: boolean;
+  declare sunlit: boolean;
+  /** What is in view, where a person chose it. */
+  declare view: MapView | null;
+  /** Id of the tab in view. */
+  declare tab: string;
+  /** Id of what takes the map's place; empty for the map itself. */
+  declare stage: string;
   declare card: Card | null;
   declare job: string;
   declare language: Locale;
@@ -52,6 +69,8 @@ export class LingjingConsole extends LitElement {
   declare elder: boolean;
   declare said: string;
 
+  private middleOf: readonly number[] | null = null;
+  private middleIs: readonly [number, number] | null = null;
   private opener: HTMLElement | null = null;
   private readonly reading = new Reading(this, () => this.start());
   private readonly column = window.matchMedia(NARROW);
@@ -63,7 +82,11 @@ export class LingjingConsole extends LitElement {
     const settings = readSettings();
     this.narrow = this.column.matches;
     this.mode = "probability";
+    this.solid = false;
+    this.sunlit = false;
+    this.view = null;
     this.tab = "work";
+    this.stage = "";
     this.card = null;
     this.job = "";
     this.language = settings.language;
@@ -98,7 +121,9 @@ export class LingjingConsole extends LitElement {
     const { district, run, hour } = this.reading.now;
     document.title = `${t("page.title")}${district ? ` · ${of(district.title)}` : ""}`;
     if (!district) return;
-    writePlace({ district: district.name, run: run?.run ?? "", hour, mode: this.mode, object: this.card?.id ?? "" });
+    const { quantities, shared } = this.reading.now;
+    const { mode, tab, stage, view, solid, sunlit } = this;
+    writePlace({ ...{ district: district.name, run: run?.run ?? "", hour, object: this.card?.id ?? "" }, mode, tab, stage, view, solid, sunlit, quantities, shared });
   }
 
   /** Put language, theme and size on the document, where the style sheet reads them. */
@@ -119,8 +144,13 @@ export class LingjingConsole extends LitElement {
   private async start(): Promise<void> {
     await this.reading.guarded(async () => {
       const place = readPlace();
-      this.mode = place.mode;
+      const { mode, solid, sunlit } = place;
+      Object.assign(this, { mode, solid, sunlit });
       await this.reading.begin(place);
+      await this.updateComplete;
+      if (place.view) this.map?.look(place.view);
+      if (stageOf(place.stage)) this.stage = place.stage;
+      if (allTabs().some((tab) => tab.id === place.tab)) this.chooseTab(place.tab);
       if (place.object) await this.open({ id: place.object, from: "map" });
     });
   }
@@ -232,7 +262,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private main() {
-    const { addresses, assets, assetState, district, districts, first, goneSince, loading, marked, run, states } = this.reading.now;
+    const { district, districts, first, goneSince, likely, loading, past, run } = this.reading.now;
     if (districts === null) {
       return html`<main class="blank"><p aria-live="polite">${loading ? t("state.loading") : t("state.noAnswer")}</p></main>`;
     }
@@ -245,17 +275,13 @@ export class LingjingConsole extends LitElement {
       <main class="work-place ${goneSince === null ? "" : "stale"}"
         @open-object=${(event: CustomEvent<OpenObject>) => void this.open(event.detail)}
         @close-object=${() => this.close()}
-        @view-changed=${(event: CustomEvent<{ zoom: number; bounds: number[] }>) => void this.reading.view(event.detail.zoom, event.detail.bounds)}>
-        <div class="map-side">
-          <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .mode=${this.mode}
-            .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district.bounds}
-            .work=${marked} .card=${this.card}
-            .assets=${assets} .assetState=${assetState}></lingjing-map>
-          ${run ? this.mapTools() : nothing}
-        </div>
+        @show-tab=${(event: CustomEvent<string>) => this.chooseTab(event.detail)}
+        @show-stage=${(event: CustomEvent<string>) => (this.stage = stageOf(event.detail) ? event.detail : "")}
+        @view-changed=${(event: CustomEvent<ViewChanged>) => this.onView(event.detail)}>
+        <div class="map-side">${stageOf(this.stage)?.content(this.context) ?? this.mapStage()}</div>
         ${run
           ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
-              .first=${first} .language=${this.language} .counts=${this.counts()}
+              .first=${first} .past=${past} .now=${this.present} .likely=${likely} .place=${this.middle} .language=${this.language} .counts=${this.counts()}
               @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}></lingjing-time-bar>`
           : nothing}
         <aside class="panel" id="panel" tabindex="-1" aria-label=${t("panel.label")}>${this.panel()}</aside>
@@ -263,40 +289,66 @@ export class LingjingConsole extends LitElement {
     `;
   }
 
+  private mapStage() {
+    const { addresses, assets, assetState, district, marked, quantities, run, states, titles } = this.reading.now;
+    return html`
+      <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
+        .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
+        .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
+        .assets=${assets} .assetState=${assetState}></lingjing-map>
+      <lingjing-map-tools .mode=${this.mode} .solid=${this.solid} .sunlit=${this.sunlit} .theme=${this.theme} .language=${this.language}
+        .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .titles=${titles} .sun=${this.sun}
+        @drawing-chosen=${(event: CustomEvent<Partial<Drawn>>) => Object.assign(this, event.detail)}
+        @quantity-chosen=${(event: CustomEvent<{ layer: StateLayer; quantity: string }>) => this.reading.chooseQuantity(event.detail.layer, event.detail.quantity)}></lingjing-map-tools>
+    `;
+  }
+
+  /** When hour 0 is [ms]. */
+  private get startsAt(): number {
+    const { run } = this.reading.now;
+    return run ? Date.parse(run.start) : Date.now();
+  }
+
+  /** The present hour, where it lies within what the time bar covers. */
+  private get present(): number | null {
+    const { run, past } = this.reading.now;
+    const hour = Math.floor((Date.now() - this.startsAt) / 3_600_000);
+    return run && hour >= -past && hour <= run.hours ? hour : null;
+  }
+
+  /** Longitude and latitude of the district's middle. */
+  private get middle(): readonly [number, number] | null {
+    const bounds = this.reading.now.district?.bounds ?? null;
+    if (bounds !== this.middleOf) {
+      this.middleOf = bounds;
+      this.middleIs = bounds && [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2];
+    }
+    return this.middleIs;
+  }
+
+  private get sun(): Sun | null {
+    const { middle } = this;
+    return middle && this.sunlit ? sunAt(this.startsAt + this.at * 3_600_000, ...middle) : null;
+  }
+
+  private get context(): PageContext {
+    const { reading, language, theme, elder, narrow, card, job } = this;
+    return { reading, hour: this.at, language, theme, elder, narrow, card, job };
+  }
+
+  private onView({ zoom, bounds, view }: ViewChanged): void {
+    this.view = view;
+    void this.reading.view(zoom, bounds);
+  }
+
   private counts(): string {
     const { roads, buildings } = this.reading.now.states;
+    if (this.at < 0) return t("time.beforeRun");
     return t("time.counts", {
       likely: percent(LIKELY),
       roads: roads ? countAt(roads, this.at, LIKELY) : 0,
       buildings: buildings ? countAt(buildings, this.at, LIKELY) : 0,
     });
-  }
-
-  private mapTools() {
-    return html`
-      <div class="map-tools">
-        <fieldset class="modes"><legend class="visually-hidden">${t("mode.label")}</legend>
-          ${(["probability", "onset"] as const).map(
-            (mode) => html`<label><input type="radio" name="mode" value=${mode} .checked=${this.mode === mode} @change=${() => (this.mode = mode)} /><span>${t(`mode.${mode}`)}</span></label>`,
-          )}
-        </fieldset>
-        <details class="legend-fold" ?open=${!this.narrow && !this.elder}>
-          <summary>${t("legend.title")}</summary>
-          ${(["roads", "buildings"] as const).map((layer) => this.quantityChoice(layer))}
-          <lingjing-legend .mode=${this.mode} .theme=${this.theme} .language=${this.language}></lingjing-legend>
-        </details>
-      </div>
-    `;
-  }
-
-  private quantityChoice(layer: StateLayer) {
-    const { run, quantities, titles } = this.reading.now;
-    const names = run?.quantities[layer] ?? [];
-    if (names.length === 0) return nothing;
-    return html`<label class="quantity">${t(`layer.${layer}`)}
-      <select name="quantity-${layer}" @change=${(event: Event) => this.reading.chooseQuantity(layer, (event.target as HTMLSelectElement).value)}>
-        ${names.map((name) => html`<option value=${name} ?selected=${name === quantities[layer]}>${of(titles[name]) || name}</option>`)}
-      </select></label>`;
   }
 
   private panel() {
@@ -314,37 +366,32 @@ export class LingjingConsole extends LitElement {
         : nothing}
       <div class="tabs-and-lists" ?hidden=${this.card !== null}>
         <div role="tablist" class="tabs" aria-label=${t("panel.label")}>
-          ${TABS.map((tab) => html`<button type="button" role="tab" id="tab-${tab}" aria-controls="tabpanel" aria-selected=${this.tab === tab} tabindex=${this.tab === tab ? 0 : -1} @click=${() => this.chooseTab(tab)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(`tab.${tab}`)}</button>`)}
+          ${allTabs().map(({ id, label }) => html`<button type="button" role="tab" id="tab-${id}" aria-controls="tabpanel" aria-selected=${this.tab === id} tabindex=${this.tab === id ? 0 : -1} @click=${() => this.chooseTab(id)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(label)}</button>`)}
         </div>
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
   }
 
-  private chooseTab(tab: Tab): void {
-    this.tab = tab;
-    this.reading.wantTable(tab === "objects");
+  private chooseTab(id: string): void {
+    const tabs = allTabs();
+    if (!tabs.some((tab) => tab.id === id)) return;
+    this.tab = id;
+    for (const tab of tabs) tab.shown?.(this.context, tab.id === id);
   }
 
   private onTabKey(event: KeyboardEvent): void {
+    const tabs = allTabs().map((tab) => tab.id);
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();
-    const at = (TABS.indexOf(this.tab) + step + TABS.length) % TABS.length;
-    this.chooseTab(TABS[at] ?? "work");
+    const at = (tabs.indexOf(this.tab) + step + tabs.length) % tabs.length;
+    this.chooseTab(tabs[at] ?? "work");
     void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#tab-${this.tab}`)?.focus());
   }
 
   private tabContent() {
-    const { district, features, filters, page, run, states } = this.reading.now;
-    if (this.tab === "work") {
-      return html`<lingjing-work-list .page=${page} .filters=${filters} .language=${this.language} .chosen=${this.job} .folded=${this.narrow || this.elder}
-        @filters-changed=${(event: CustomEvent<Filters>) => void this.reading.filter(event.detail)}></lingjing-work-list>`;
-    }
-    if (this.tab === "objects") {
-      return html`<lingjing-object-table .layers=${features} .states=${states} .hour=${this.at} .language=${this.language}></lingjing-object-table>`;
-    }
-    return html`<lingjing-run-facts .run=${run} .district=${district} .language=${this.language}></lingjing-run-facts>`;
+    return allTabs().find((tab) => tab.id === this.tab)?.content(this.context) ?? nothing;
   }
 }
 

@@ -13,6 +13,7 @@ from lingjing.sdk.contract import (
     Foreseen,
     Manifest,
     Progress,
+    Remedy,
     Scenario,
 )
 from lingjing.twin.contract import Twin
@@ -46,6 +47,7 @@ __all__ = [
     "Progress",
     "Quantity",
     "Reason",
+    "Remedy",
     "Scenario",
     "Text",
     "Twin",

@@ -27,7 +27,7 @@ class MapFormat:
 
     name: str
     title: str
-    library: Literal["osmium", "ogr", "csv"] | None
+    library: Literal["osmium", "ogr", "csv", "cityjson"] | None
 
 
 PBF: Final = MapFormat("pbf", "OpenStreetMap PBF", "osmium")
@@ -41,6 +41,7 @@ GEOPACKAGE: Final = MapFormat("gpkg", "GeoPackage", "ogr")
 SHAPEFILE: Final = MapFormat("shp", "Shapefile", "ogr")
 FLATGEOBUF: Final = MapFormat("fgb", "FlatGeobuf", "ogr")
 TABLE: Final = MapFormat("csv", "CSV", "csv")
+CITYJSON: Final = MapFormat("cityjson", "CityJSON", "cityjson")
 UNKNOWN: Final = MapFormat("", "—", None)
 
 _GEOJSON_TYPES: Final = frozenset(
@@ -57,6 +58,8 @@ _GEOJSON_TYPES: Final = frozenset(
     }
 )
 _OSM_XML: Final = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*(?:<!--.*?-->\s*)*<osm[\s>]", re.DOTALL)
+_CITYJSON: Final = re.compile(rb'"type"\s*:\s*"CityJSON(?:Feature)?"')
+_LONGEST_FIRST_LINE: Final = 1 << 16
 
 
 class _Typed(msgspec.Struct):
@@ -74,7 +77,7 @@ def detect(path: Path) -> MapFormat:
 
     Raises:
         LingjingError: `maps.not-found`, `maps.empty-file`, `maps.unreadable`; `maps.bad-json`
-            for a broken JSON file, `maps.cityjson` for a city model.
+            for a broken JSON file.
     """
     place = Place(file=str(path))
     try:
@@ -98,6 +101,10 @@ def _binary(path: Path, head: bytes, place: Place) -> MapFormat | None:
         return FLATGEOBUF
     if head.startswith(b"\x00\x00\x27\x0a"):
         return SHAPEFILE
+    return _packed(path, head, place)
+
+
+def _packed(path: Path, head: bytes, place: Place) -> MapFormat | None:
     for magic, packing, opener in ((b"\x1f\x8b", "gz", gzip.open), (b"BZh", "bz2", bz2.open)):
         if head.startswith(magic):
             try:
@@ -105,6 +112,8 @@ def _binary(path: Path, head: bytes, place: Place) -> MapFormat | None:
                     inner = file.read(4096)
             except (OSError, EOFError) as error:
                 raise LingjingError("maps.truncated", place, detail=str(error)) from error
+            if packing == "gz" and _CITYJSON.search(inner):
+                return CITYJSON
             return _XML[packing] if _OSM_XML.match(inner) else UNKNOWN
     return None
 
@@ -121,14 +130,16 @@ def _text(path: Path, head: bytes, place: Place) -> MapFormat:
 
 
 def _json(path: Path, place: Place) -> MapFormat:
+    with path.open("rb") as file:
+        first = file.readline(_LONGEST_FIRST_LINE).removeprefix(b"\xef\xbb\xbf")
+    if _CITYJSON.search(first):
+        # The reader of city models bounds how much it opens; a sequence has one object a line.
+        return CITYJSON
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
         kind = msgspec.json.decode(content, type=_Typed).type
     except msgspec.MsgspecError as error:
-        lines = content.split(b"\n", 1)[0]
-        if b'"CityJSON' in lines:
-            raise LingjingError("maps.cityjson", place) from None
         raise LingjingError("maps.bad-json", place, detail=str(error)) from None
     if kind.startswith("CityJSON"):
-        raise LingjingError("maps.cityjson", place)
+        return CITYJSON
     return GEOJSON if kind in _GEOJSON_TYPES else MapFormat("json", f"JSON ({kind or '—'})", None)

@@ -44,6 +44,7 @@ UNIT_CODES: Final = {
     "W/m2": "D54",
     "W/(m K)": "D53",
     "km/h": "KMH",
+    "L/h": "E32",
 }
 """UN/CEFACT common codes of the vocabulary's units, for those that have one."""
 

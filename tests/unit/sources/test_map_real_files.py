@@ -137,12 +137,6 @@ def test_a_map_of_roads_alone_makes_no_district(shared_data: Path) -> None:
         require_district_content(batch.report)
 
 
-def test_cityjson_is_refused_by_name(shared_data: Path) -> None:
-    with pytest.raises(LingjingError) as caught:
-        read_map(shared_data / "maps" / "delft-3dbag.city.json", "delft")
-    assert caught.value.code == "maps.cityjson"
-
-
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_a_truncated_map_is_refused(block: Path, tmp_path: Path, share: float) -> None:
     content = block.read_bytes()

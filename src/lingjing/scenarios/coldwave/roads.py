@@ -63,13 +63,18 @@ TRAFFIC_BY_HOUR: Final = np.concatenate(
     ]
 )
 
+Numbers64 = NDArray[np.float64]
+
 STEPS: Final = {
     **dict.fromkeys(SIDES, HORIZON_STEP_DEG),
     "bridge": 1.0,
     "surface": 1.0,
     "sky_view_factor": 0.05,
     "log_traffic": 0.25,  # traffic on a logarithmic scale, four steps a decade
+    "salt_round_g_m2": 1.0,
+    "salt_round_hour": 1.0,
 }
+SALT_ROUND_HOUR: Final = 20.0  # local; before the night's ice, after the evening's traffic
 
 
 def open_roads(view: TwinView) -> NDArray[np.bool_]:
@@ -108,9 +113,20 @@ def situations_of_roads(
         "surface": surface.astype(np.float64),
         "sky_view_factor": sky,
         "log_traffic": np.log10(np.maximum(traffic, 1.0)),
+        **salted(view),
     }
     kept = open_roads(view)
     return distinguish({name: values[kept] for name, values in parameters.items()}, STEPS)
+
+
+def salted(view: TwinView) -> dict[str, Numbers64]:
+    """The daily round of salt [n] [g/m²], and its local hour where there is a round."""
+    dose = view.number("salt_round", 0.0)
+    hour = view.number("salt_round_hour", SALT_ROUND_HOUR)
+    return {
+        "salt_round_g_m2": dose,
+        "salt_round_hour": np.where(dose > 0.0, hour, SALT_ROUND_HOUR),
+    }
 
 
 def foresee_roads(
@@ -144,23 +160,41 @@ def foresee_roads(
     sun = None
     if around is not None:
         sun = sun_of(outlook, np.asarray(forcing.shortwave_down_W_m2, dtype=np.float32))
-    shared = (forcing, parameters, outlook.spin_up_hours, sun)
+    shared = (forcing, parameters, outlook.spin_up_hours, sun, local_hours(outlook.times))
     blocks = over_blocks(_block, shared, situations, outlook, 8, budget_bytes, report)
     return outcomes_of("RoadSegment", view.ids[kept], situations.index, blocks)
 
 
-def _block(shared: tuple[RoadForcing, RoadParameters, int, Sun | None], block: Columns) -> Parts:
+Shared = tuple[RoadForcing, RoadParameters, int, Sun | None, NDArray[np.int64]]
+
+
+def _block(shared: Shared, block: Columns) -> Parts:
     """The outcomes of one block of situations."""
-    forcing, parameters, first_output, sun = shared
+    forcing, parameters, first_output, sun, clock = shared
     shade = None
     if sun is not None:
         shade = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
     history = simulate_roads(
-        _columns(block), forcing, parameters, shade=shade, first_output=first_output
+        _columns(block),
+        forcing,
+        parameters,
+        shade=shade,
+        salt_g_m2=_rounds(block, clock, first_output),
+        first_output=first_output,
     )
     reducer = Reducer()
     _collect(reducer, history)
     return reducer.parts
+
+
+def _rounds(block: Columns, clock: NDArray[np.int64], first_output: int) -> Numbers64:
+    """Salt spread in the hour that ends at each instant [block, times]; none in the spin-up.
+
+    A round at 20 o'clock spreads in the hour from then on, which ends at 21.
+    """
+    due = ((clock[None, :] - 1) % 24) == np.rint(block["salt_round_hour"])[:, None]
+    due[:, : first_output + 1] = False
+    return np.where(due, block["salt_round_g_m2"][:, None], 0.0)
 
 
 def _columns(block: Columns) -> RoadColumns:
