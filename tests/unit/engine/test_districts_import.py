@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -437,19 +435,3 @@ def test_attributes_keep_their_provenance_through_the_import(
     assert isinstance(kept, Attribute)
     assert kept.value == 6
     assert kept.provenance.kind == "imported"
-
-
-def test_a_table_in_the_overture_schema_makes_a_district_without_roads(
-    store: SqliteStore, tmp_path: Path
-) -> None:
-    outlines = [shapely.box(121.5 + n, 31.28, 121.5005 + n, 31.2802) for n in (0.0, 0.001)]
-    table = pa.table(
-        {"id": ["a", "b"], "geometry": shapely.to_wkb(outlines).tolist(), "height": [9.0, None]}
-    )
-    path = tmp_path / "b.parquet"
-    pq.write_table(table, path)
-    done = imported(store, path, crs="WGS 84")
-    assert done.counts["Building"] == 2
-    assert "RoadSegment" not in done.counts
-    notes = [note["en"] for note in done.sources[0].report["notes"]]
-    assert any("holds no roads" in note for note in notes)
