@@ -26,7 +26,7 @@ from lingjing.engine.district_features import (
 from lingjing.sdk.contract import Progress
 from lingjing.sources.batches import Batch, Feature, ImportReport
 from lingjing.sources.fetching import Fetcher
-from lingjing.sources.map_files import CITYJSON, detect
+from lingjing.sources.map_files import CITYJSON, PARQUET, detect
 from lingjing.sources.maps import read_inventory, read_map, require_district_content
 from lingjing.sources.overpass import fetch_overpass
 from lingjing.sources.packs import Pack, list_packs, load_pack
@@ -104,11 +104,11 @@ def import_map(
     desk.tell(0.0, "read")
     batch = read_map(path, f"map:{_stem(path)}", crs=crs, kind=kind, encoding=encoding)
     features = list(batch.features)
-    is_city_model = detect(path) is CITYJSON
+    form = detect(path)
     # A city model draws roads as surfaces, if at all; it makes a district without routes.
-    require_district_content(batch.report, str(path), roads=not is_city_model)
+    require_district_content(batch.report, str(path), roads=form not in (CITYJSON, PARQUET))
     more: dict[str, object] = {}
-    if is_city_model and data_dir is not None:
+    if form is CITYJSON and data_dir is not None:
         more[MEMBER] = {"sha256": keep_city_model(data_dir, path), "crs": crs}
     desk.label(synthetic=batch.provenance.synthetic)
     desk.settle(_bounds_of(features), batch.report)
