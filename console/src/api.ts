@@ -1,5 +1,7 @@
 /** The data endpoints, as typed calls. */
 
+import { accessHeaders } from "./access";
+
 export type Locale = "zh-CN" | "en";
 export type Text = Record<Locale, string>;
 export type LayerName = "buildings" | "roads" | "facilities" | "sub-districts";
@@ -200,7 +202,7 @@ export class ServerGone extends Error {}
 async function get<T>(path: string): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(`/api/v1/${path}`);
+    response = await fetch(`/api/v1/${path}`, { headers: accessHeaders() });
   } catch (cause) {
     throw new ServerGone("no answer", { cause });
   }

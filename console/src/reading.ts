@@ -17,6 +17,7 @@ import type { Addresses, Features, States } from "./map";
 import type { SharedPlace } from "./share";
 import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
 import { setEnglishNames, setZone } from "./text";
+import { likelyByHour } from "./timeline";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
 const LAYERS: readonly LayerName[] = ["sub-districts", "roads", "buildings", "facilities"];
@@ -38,6 +39,10 @@ interface Shown {
   states: States;
   /** The first hour at which anything is likely to freeze. */
   first: number | null;
+  /** How many objects are likely to be hit at each hour. */
+  likely: Uint32Array;
+  /** Hours before the run of which something was observed. */
+  past: number;
   quantities: Partial<Record<StateLayer, string>>;
   titles: Record<string, Record<Locale, string>>;
   /** The hour shown; null until the run says where to open. */
@@ -65,6 +70,8 @@ const NOTHING: Readonly<Shown> = {
   features: {},
   states: {},
   first: null,
+  likely: new Uint32Array(0),
+  past: 0,
   quantities: {},
   titles: {},
   hour: null,
@@ -84,6 +91,7 @@ export class Reading implements ReactiveController {
   private lastAnswer = Date.now();
   private heartbeat: number | undefined;
   private tableWanted = false;
+  private wanted: Readonly<Record<string, string>> = {};
 
   /** `start` is called again where the server answers only after it was found gone. */
   constructor(
@@ -144,6 +152,7 @@ export class Reading implements ReactiveController {
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
     this.change({ titles, districts, runs, shared: place.shared });
+    this.wanted = place.quantities;
     const newest = runs.find((run) => districts.some((item) => item.name === run.district));
     const name = place.district || newest?.district;
     const district = districts.find((item) => item.name === name) ?? districts[0];
@@ -169,7 +178,7 @@ export class Reading implements ReactiveController {
   }
 
   setHour(hour: number): void {
-    this.change({ hour: Math.min(Math.max(hour, 0), this.now.run?.hours ?? 0) });
+    this.change({ hour: Math.min(Math.max(hour, -this.now.past), this.now.run?.hours ?? 0) });
   }
 
   async filter(filters: Filters): Promise<void> {
@@ -250,11 +259,17 @@ export class Reading implements ReactiveController {
     this.change({
       run,
       hour: hour === null ? null : Math.min(hour, run.hours),
-      quantities: { roads: run.quantities.roads[0] ?? "", buildings: run.quantities.buildings[0] ?? "" },
+      quantities: { roads: this.firstOf(run, "roads"), buildings: this.firstOf(run, "buildings") },
     });
     await this.readStates();
     if (this.now.hour !== null) return;
     this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, Date.now()) });
+  }
+
+  /** The quantity that a shared address asked for, where the run has it, else the preferred one. */
+  private firstOf(run: RunDetail, layer: StateLayer): string {
+    const there = run.quantities[layer];
+    return there.find((name) => name === this.wanted[layer]) ?? there[0] ?? "";
   }
 
   private async readStates(): Promise<void> {
@@ -273,7 +288,7 @@ export class Reading implements ReactiveController {
 
   private showStates(states: States): void {
     const all = Object.values(states);
-    this.change({ states, first: firstHourReaching(all, LIKELY) ?? firstHourReaching(all, 0.1) });
+    this.change({ states, first: firstHourReaching(all, LIKELY) ?? firstHourReaching(all, 0.1), likely: likelyByHour(all, LIKELY) });
   }
 
   /** Read the layers anew where the district was imported again after the page was opened. */

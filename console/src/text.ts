@@ -119,6 +119,11 @@ export function hourOfDay(at: number): number {
   return Number(format.format(at));
 }
 
+/** A time of day on the district's clock: `17:03`. */
+export function timeOfDay(at: number): string {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: clockZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+}
+
 /** A day for a mark on the time bar: `12/21`. */
 export function shortDay(at: number): string {
   return new Intl.DateTimeFormat(current, { timeZone: clockZone, month: "numeric", day: "numeric" }).format(at);

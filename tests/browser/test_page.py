@@ -85,7 +85,7 @@ def test_onset_has_its_own_colours(desk: Any) -> None:
     desk.settle()
     assert desk.coloured("#21a3bc", "#5cc9c2") > 3000  # 24 to 48 h
     assert desk.coloured(*LIKELY_COLOURS) < 50
-    assert "24–36 小时后" in page.inner_text(".legend")
+    assert "24–36" in page.inner_text(".legend")
 
 
 def test_a_row_opens_its_reason_and_fan_chart_at_the_sliders_hour(desk: Any) -> None:
