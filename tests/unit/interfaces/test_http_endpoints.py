@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, create_app
+from lingjing.interfaces.http import API, branches, create_app, tiles
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
@@ -405,8 +405,8 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     written = set(re.findall(r"^### `([A-Z]+) (/api/v1\S+)`", page, flags=re.MULTILINE))
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
-        (method, route.path)
-        for route in branches.ROUTES
+        (method, re.sub(r":[a-z]+\}", "}", route.path))
+        for route in (*branches.ROUTES, *tiles.ROUTES)
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert written - {("POST", OBSERVATIONS)} == reading | branching
