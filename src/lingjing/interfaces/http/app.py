@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from lingjing.engine.access import Gate
 from lingjing.engine.tiles3d.keeping import TileKeeper
-from lingjing.interfaces.http import branches, tiles3d
+from lingjing.interfaces.http import branches, tiles, tiles3d
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
@@ -92,6 +92,7 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *tiles.ROUTES,
             *(branches.ROUTES if ledger is not None else ()),
             *tiles3d.ROUTES,
             Route("/", page, methods=["GET"]),
