@@ -226,6 +226,15 @@ async function health(): Promise<void> {
   hearTime(Date.parse(response.headers.get("Date") ?? ""));
 }
 
+/** Where a layer's tiles lie, as TileJSON says it. */
+export interface Tiles {
+  tiles: string[];
+  minzoom: number;
+  maxzoom: number;
+  bounds: [number, number, number, number];
+  data_version: string;
+}
+
 const part = encodeURIComponent;
 
 export const api = {
@@ -236,6 +245,7 @@ export const api = {
     get<GeoJSON.FeatureCollection>(
       `districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
     ),
+  tiles: (district: District, layer: LayerName) => get<Tiles>(`districts/${part(district.name)}/tiles/${layer}.json`),
   runs: () => get<{ runs: RunHead[] }>("runs"),
   run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
   work: (run: string, query: Record<string, string | number>) => {

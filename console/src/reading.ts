@@ -6,7 +6,6 @@ import {
   ApiError,
   ServerGone,
   type District,
-  type LayerName,
   type Locale,
   type RunDetail,
   type RunHead,
@@ -24,7 +23,6 @@ import { hearTime, present } from "./time";
 import { likelyByHour } from "./timeline";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
-const LAYERS: readonly LayerName[] = ["sub-districts", "roads", "buildings", "facilities"];
 const SETTLE_MS = 400;
 const ASSET_ZOOM = 16;
 /** Chance that counts as likely in the counts and the jump to the first freeze. */
@@ -38,6 +36,8 @@ interface Shown {
   runs: RunHead[];
   run: RunDetail | null;
   addresses: Addresses;
+  /** Where all footprints lie, for their shadows. */
+  outlines: string;
   /** Features of the layers, read when the table wants them. */
   features: Features;
   states: States;
@@ -76,6 +76,7 @@ const NOTHING: Readonly<Shown> = {
   runs: [],
   run: null,
   addresses: {},
+  outlines: "",
   features: {},
   states: {},
   first: null,
@@ -293,9 +294,26 @@ export class Reading implements ReactiveController {
 
   /** Put a district on the map, which reads the layers by itself, off the page's thread. */
   private show(district: District): void {
-    const addresses = Object.fromEntries(LAYERS.map((layer) => [layer, api.layerAddress(district, layer)]));
-    this.change({ district, addresses, features: {} });
+    const addresses: Addresses = {};
+    for (const layer of ["sub-districts", "facilities"] as const) addresses[layer] = api.layerAddress(district, layer);
+    const outlines = api.layerAddress(district, "buildings");
+    this.change({ district, addresses, outlines, features: {} });
+    void this.guarded(() => this.showLarge(district));
     if (this.tableWanted) void this.readTable();
+  }
+
+  /** The large layers come as tiles; where the server has none, whole. */
+  private async showLarge(district: District): Promise<void> {
+    const found: Addresses = {};
+    await Promise.all(
+      (["roads", "buildings"] as const).map(async (layer) => {
+        found[layer] = await api.tiles(district, layer).catch((error: unknown) => {
+          if (error instanceof ServerGone) throw error;
+          return api.layerAddress(district, layer);
+        });
+      }),
+    );
+    if (this.now.district === district) this.change({ addresses: { ...this.now.addresses, ...found } });
   }
 
   private async readNames(district: District): Promise<void> {
