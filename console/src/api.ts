@@ -1,6 +1,7 @@
 /** The data endpoints, as typed calls. */
 
 import { accessHeaders } from "./access";
+import { hearTime } from "./time";
 
 export type Locale = "zh-CN" | "en";
 export type Text = Record<Locale, string>;
@@ -48,6 +49,10 @@ export interface RunDetail extends RunHead {
   quantities: Record<StateLayer, string[]>;
   files: string[];
   texts: Record<Locale, string[]>;
+  summary: {
+    /** What the weather of the run calls for. */
+    alarm?: { level: "act" | "watch"; text: Text };
+  };
 }
 
 export interface WorkRow {
@@ -213,10 +218,18 @@ async function get<T>(path: string): Promise<T> {
   throw new ServerGone(`status ${response.status}`);
 }
 
+/** That the server is there, and what time it is there. */
+async function health(): Promise<void> {
+  const response = await fetch("/api/v1/health", { headers: accessHeaders(), cache: "no-store" }).catch((cause: unknown) => {
+    throw new ServerGone("no answer", { cause });
+  });
+  hearTime(Date.parse(response.headers.get("Date") ?? ""));
+}
+
 const part = encodeURIComponent;
 
 export const api = {
-  health: () => get<{ status: string; version: string }>("health"),
+  health,
   vocabulary: () => get<Vocabulary>("vocabulary"),
   districts: () => get<{ districts: District[] }>("districts"),
   layer: (district: District, layer: LayerName) =>

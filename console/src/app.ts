@@ -5,6 +5,7 @@ import "./card";
 import "./head";
 import "./map";
 import "./map-tools";
+import "./status";
 import "./time-bar";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
@@ -12,11 +13,12 @@ import type { LingjingMap } from "./map";
 import type { Drawn } from "./map-tools";
 import { keepSettings, readSettings, type Settings } from "./memory";
 import { LIKELY, Reading } from "./reading";
-import { readPlace, writePlace, type MapView } from "./share";
+import { readPlace, understood, writePlace, type MapView } from "./share";
 import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
 import { sunAt, type Sun } from "./sun";
 import { date, of, percent, setLocale, t } from "./text";
+import { present } from "./time";
 
 import.meta.glob("./tabs/*.ts", { eager: true });
 
@@ -50,6 +52,7 @@ export class LingjingConsole extends LitElement {
     theme: { state: true },
     elder: { state: true },
     said: { state: true },
+    strangeLink: { state: true },
   };
 
   declare narrow: boolean;
@@ -68,6 +71,8 @@ export class LingjingConsole extends LitElement {
   declare theme: Theme;
   declare elder: boolean;
   declare said: string;
+  /** Whether the page was opened by an address of a newer form. */
+  declare strangeLink: boolean;
 
   private middleOf: readonly number[] | null = null;
   private middleIs: readonly [number, number] | null = null;
@@ -93,6 +98,7 @@ export class LingjingConsole extends LitElement {
     this.theme = settings.theme;
     this.elder = settings.elder;
     this.said = "";
+    this.strangeLink = understood(location.hash) === "newer";
     setLocale(this.language);
   }
 
@@ -230,12 +236,13 @@ export class LingjingConsole extends LitElement {
   }
 
   private header() {
-    const { districts, district, runs, run } = this.reading.now;
+    const { districts, district, link, runs, run } = this.reading.now;
     return html`<lingjing-head .districts=${districts ?? []} .district=${district} .runs=${runs} .run=${run}
       .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow}
       @district-chosen=${(event: CustomEvent<string>) => this.onDistrict(event.detail)}
       @run-chosen=${(event: CustomEvent<string>) => this.onRun(event.detail)}
-      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>`;
+      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>
+      <lingjing-status .link=${link} .district=${district} .run=${run} .language=${this.language} .folded=${this.narrow || this.elder}></lingjing-status>`;
   }
 
   private onDistrict(name: string): void {
@@ -249,7 +256,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private notices() {
-    const { goneSince, problem } = this.reading.now;
+    const { goneSince, newRun, problem } = this.reading.now;
     return html`
       ${goneSince !== null
         ? html`<div class="notice bad" role="alert" id="server-gone">${t("notice.gone", { time: date(new Date(goneSince).toISOString()) })}</div>`
@@ -257,6 +264,12 @@ export class LingjingConsole extends LitElement {
       ${problem
         ? html`<div class="notice bad" role="alert">${of(problem.what)} ${of(problem.remedy)}
             <button type="button" @click=${() => this.reading.dismissProblem()}>${t("notice.dismiss")}</button></div>`
+        : nothing}
+      ${newRun
+        ? html`<div class="notice" role="status" id="new-run">${t("notice.newRun")} <button type="button" @click=${() => this.onRun(newRun)}>${t("notice.showRun")}</button></div>`
+        : nothing}
+      ${this.strangeLink
+        ? html`<div class="notice" role="status" id="strange-link">${t("notice.newerLink")} <button type="button" @click=${() => (this.strangeLink = false)}>${t("notice.dismiss")}</button></div>`
         : nothing}
     `;
   }
@@ -312,7 +325,7 @@ export class LingjingConsole extends LitElement {
   /** The present hour, where it lies within what the time bar covers. */
   private get present(): number | null {
     const { run, past } = this.reading.now;
-    const hour = Math.floor((Date.now() - this.startsAt) / 3_600_000);
+    const hour = Math.floor((present() - this.startsAt) / 3_600_000);
     return run && hour >= -past && hour <= run.hours ? hour : null;
   }
 
@@ -360,6 +373,7 @@ export class LingjingConsole extends LitElement {
             <pre><code>lingjing run coldwave --district ${district?.name ?? ""} --weather NAME --start 2023-12-20T12:00+08:00 --hours 72 --members 31 --seed 7</code></pre></div>`;
     }
     return html`
+      ${this.card ? this.cardNews(this.card) : nothing}
       ${this.card
         ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.at} .start=${Date.parse(run.start)}
             .language=${this.language} .theme=${this.theme} .scale=${this.elder ? 1.5 : 1}></lingjing-card>`
@@ -371,6 +385,20 @@ export class LingjingConsole extends LitElement {
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
+  }
+
+  /** What happened to the object of the open card since it was read. */
+  private cardNews(card: Card) {
+    const change = this.reading.now.changes.get(card.id);
+    if (!change) return nothing;
+    if (change.deleted) return html`<p class="notice bad" role="alert" id="card-gone">${t("card.deleted")}</p>`;
+    return html`<p class="notice" role="status" id="card-changed">${t("card.changed")}
+      <button type="button" @click=${() => this.readAgain(card)}>${t("card.readAgain")}</button></p>`;
+  }
+
+  private readAgain(card: Card): void {
+    this.reading.forgetChange(card.id);
+    void this.open({ id: card.id, job: this.job, from: "card" });
   }
 
   private chooseTab(id: string): void {
