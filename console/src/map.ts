@@ -13,14 +13,15 @@ import {
 } from "maplibre-gl";
 import { accessHeaders } from "./access";
 import type { Card, Locale, StateLayer, WorkRow } from "./api";
-import { BASE, channels, classes, type Mode, type Theme } from "./colours";
+import { BASE, channels, type Mode, type Theme } from "./colours";
 import { Painter } from "./map-paint";
 import { facilityImages, workDisc } from "./map-signs";
 import { buildStyle, type Addresses } from "./map-style";
 import { ShadowLayer } from "./shadow-layer";
 import type { MapView } from "./share";
 import { heightOf } from "./solid";
-import { classesOf, onsetValues, valuesAt, type LayerState } from "./state";
+import { classesAt, PLAIN, type Showing } from "./showing";
+import type { LayerState } from "./state";
 import { lightOf, shadowOf, skyOf, sunAt } from "./sun";
 import { t } from "./text";
 
@@ -30,8 +31,6 @@ export type { Addresses } from "./map-style";
 export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
-/** Chance below which an onset is not worth a colour. */
-export const LEAST_ONSET_PROBABILITY = 0.1;
 const CLICKABLE = ["work", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
 /** Shadows lie under this layer, the first of the roads' source. */
 const ABOVE_SHADOWS = "road-edge";
@@ -54,6 +53,7 @@ export class LingjingMap extends LitElement {
     assets: { attribute: false },
     assetState: { attribute: false },
     outlines: { type: String },
+    showing: { attribute: false },
     solid: { type: Boolean },
     sunlit: { type: Boolean },
     unable: { state: true },
@@ -76,6 +76,8 @@ export class LingjingMap extends LitElement {
   declare assetState: LayerState | null;
   /** Where all footprints of buildings lie as GeoJSON, for their shadows. */
   declare outlines: string;
+  /** What layers show, where it is not what the mode says. */
+  declare showing: Partial<Record<StateLayer, Showing>>;
   /** Whether buildings stand up. */
   declare solid: boolean;
   /** Whether shadows are drawn. */
@@ -88,6 +90,10 @@ export class LingjingMap extends LitElement {
   private readonly shadows = new ShadowLayer();
   private shadowsOf = "";
   private ready = false;
+  /** Whether the style changed while the one before was still being read. */
+  private outdated = false;
+  /** Whether the camera looks at buildings that stand. */
+  private stands = false;
   private resizing: ResizeObserver | null = null;
   /** Whether a person chose what is in view; until then the whole district is. */
   private moved = false;
@@ -108,6 +114,7 @@ export class LingjingMap extends LitElement {
     this.assets = null;
     this.assetState = null;
     this.outlines = "";
+    this.showing = {};
     this.solid = false;
     this.sunlit = false;
     this.unable = false;
@@ -175,22 +182,19 @@ export class LingjingMap extends LitElement {
 
   override updated(changed: PropertyValues): void {
     const map = this.map;
-    if (!map || !this.ready) {
-      if (map && changed.has("bounds")) this.fit();
-      return;
-    }
+    if (!map) return;
     const has = (...names: string[]) => names.some((name) => changed.has(name));
-    if (has("addresses")) {
-      for (const layer of ["roads", "buildings"] as const) this.painter?.clear(layer);
+    if (has("bounds")) this.fit();
+    if (has("theme", "language", "scale", "mode", "solid", "addresses", "showing")) {
+      if (this.ready) this.restyle();
+      else this.outdated = true;
     }
-    if (has("theme", "language", "scale", "mode", "solid", "addresses")) this.restyle();
-    if (has("solid")) this.stand();
+    if (!this.ready) return; // `fill` puts in all that is known by then
     if (has("assets")) this.fillAssets();
-    if (has("addresses", "states", "hour", "assets", "mode")) this.paint();
+    if (has("addresses", "states", "hour", "assets", "mode", "showing")) this.paint();
     if (has("work")) this.fillWork();
     if (has("card")) this.fillSelected();
-    if (has("bounds")) this.fit();
-    if (has("sunlit", "outlines", "theme", "hour", "start", "solid")) this.shine();
+    if (has("sunlit", "outlines", "hour", "start")) this.shine();
   }
 
   /** Whether everything asked for is drawn. */
@@ -216,6 +220,8 @@ export class LingjingMap extends LitElement {
   /** Look at exactly this, as another map or a shared address does. */
   look(view: MapView): void {
     this.moved = true;
+    this.stands = this.solid;
+    this.turnable();
     this.map?.jumpTo({
       center: [view.longitude_deg, view.latitude_deg],
       ...{ zoom: view.zoom, bearing: view.bearing_deg, pitch: view.pitch_deg },
@@ -296,6 +302,7 @@ export class LingjingMap extends LitElement {
   }
 
   private stand(): void {
+    this.stands = this.solid;
     this.turnable();
     const [pitch, bearing] = this.solid ? [SOLID_PITCH_DEG, -18] : [0, 0];
     if (!this.moved) {
@@ -308,17 +315,11 @@ export class LingjingMap extends LitElement {
     this.map?.getSource<GeoJSONSource>(source)?.setData(data);
   }
 
-  /** Draw by another style; sources and their state stay, what was put in by hand is put in again. */
+  /** Draw by another style; `fill` follows when it is there. */
   private restyle(): void {
+    this.ready = false;
+    this.outdated = false;
     this.map?.setStyle(buildStyle(this), { diff: true });
-    if (!this.ready) return; // it was loaded anew, and filled
-    this.drawSigns();
-    this.nameCanvas();
-    this.fillWork();
-    this.fillAssets();
-    this.fillSelected();
-    this.paint();
-    this.shine();
   }
 
   private drawSigns(): void {
@@ -333,12 +334,14 @@ export class LingjingMap extends LitElement {
     if (disc) put("work-disc", disc, 2);
   }
 
-  /** Put everything into a map that has just been made. */
+  /** Put everything into a map that has just been made or drawn by another style. */
   private fill(): void {
     const map = this.map;
     if (!map) return;
     this.ready = true;
-    this.painter?.forgetAll();
+    if (this.outdated) return this.restyle();
+    // Sources that both styles have keep their state, which is then of no known class.
+    for (const source of ["roads", "buildings"]) this.painter?.clear(source);
     if (!map.getLayer(this.shadows.id)) map.addLayer(this.shadows, ABOVE_SHADOWS);
     this.drawSigns();
     this.nameCanvas();
@@ -346,7 +349,7 @@ export class LingjingMap extends LitElement {
     this.fillAssets();
     this.fillSelected();
     this.paint();
-    if (this.solid && !this.moved) this.stand();
+    if (this.solid !== this.stands) this.stand();
     this.shine();
     this.announceView();
   }
@@ -381,12 +384,11 @@ export class LingjingMap extends LitElement {
 
   /** Give every feature the class of the chosen hour. */
   private paint(): void {
-    const table = classes(this.mode);
     for (const layer of ["roads", "buildings", "assets"] as const) {
       const state = layer === "assets" ? this.assetState : this.states[layer];
-      const values = state && (this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
+      const showing = layer === "assets" ? PLAIN : (this.showing[layer] ?? PLAIN);
       const inTiles = layer !== "assets" && typeof this.addresses[layer] === "object";
-      this.painter?.paint(layer, values ? classesOf(values, table) : null, inTiles ? layer : undefined);
+      this.painter?.paint(layer, classesAt(showing, state, this.mode, this.hour), inTiles ? layer : undefined);
     }
   }
 

@@ -19,6 +19,7 @@ import type { ServerEvent } from "./event-stream";
 import { Live, type LinkState } from "./live";
 import type { Addresses, Features, States } from "./map";
 import type { SharedPlace } from "./share";
+import { PLAIN, showingOf, sharedShowing, type Showing } from "./showing";
 import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
 import { setEnglishNames, setZone } from "./text";
 import { hearTime, present } from "./time";
@@ -50,6 +51,8 @@ interface Shown {
   /** Hours before the run of which something was observed. */
   past: number;
   quantities: Partial<Record<StateLayer, string>>;
+  /** How each layer shows what it shows. */
+  showing: Record<StateLayer, Showing>;
   titles: Record<string, Record<Locale, string>>;
   /** The hour shown; null until the run says where to open. */
   hour: number | null;
@@ -89,6 +92,7 @@ const NOTHING: Readonly<Shown> = {
   likely: new Uint32Array(0),
   past: 0,
   quantities: {},
+  showing: { roads: PLAIN, buildings: PLAIN },
   titles: {},
   hour: null,
   page: null,
@@ -257,9 +261,42 @@ export class Reading implements ReactiveController {
     void this.guarded(() => this.readRunAndWork(name));
   }
 
+  /** Let a layer show an event or a number of the run. */
   chooseQuantity(layer: StateLayer, quantity: string): void {
-    this.change({ quantities: { ...this.now.quantities, [layer]: quantity } });
-    void this.guarded(() => this.readStates());
+    const { run } = this.now;
+    const isNumber = run?.numbers[layer].includes(quantity) ?? false;
+    this.showOne(layer, { number: null, threshold: null });
+    if (run && isNumber) void this.guarded(() => this.readNumber(run.run, layer, quantity));
+    else {
+      this.change({ quantities: { ...this.now.quantities, [layer]: quantity } });
+      void this.guarded(() => this.readStates());
+    }
+  }
+
+  /** Change how a layer shows what it shows. */
+  chooseShowing(layer: StateLayer, chosen: Partial<Pick<Showing, "level" | "threshold">>): void {
+    this.showOne(layer, chosen);
+  }
+
+  /** What a shared address says of the layers. */
+  get sharedLayers(): Record<string, string> {
+    const { quantities, showing } = this.now;
+    const said: Record<string, string> = {};
+    for (const layer of ["roads", "buildings"] as const) {
+      said[layer] = showing[layer].number?.name ?? quantities[layer] ?? "";
+      Object.assign(said, sharedShowing(layer, showing[layer]));
+    }
+    return said;
+  }
+
+  private showOne(layer: StateLayer, chosen: Partial<Showing>): void {
+    const { showing } = this.now;
+    this.change({ showing: { ...showing, [layer]: { ...showing[layer], ...chosen } } });
+  }
+
+  private async readNumber(run: string, layer: StateLayer, quantity: string): Promise<void> {
+    const number = await api.stream(run, layer, quantity);
+    if (this.now.run?.run === run) this.showOne(layer, { number });
   }
 
   setHour(hour: number): void {
@@ -363,9 +400,20 @@ export class Reading implements ReactiveController {
       hour: hour === null ? null : Math.min(hour, run.hours),
       quantities: { roads: this.firstOf(run, "roads"), buildings: this.firstOf(run, "buildings") },
     });
-    await this.readStates();
+    await Promise.all([this.readStates(), this.readNumbers(run)]);
     if (this.now.hour !== null) return;
     this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, present()) });
+  }
+
+  /** Show the numbers that a shared address asked for, as it asked for them. */
+  private async readNumbers(run: RunDetail): Promise<void> {
+    const showing = { roads: showingOf("roads", this.wanted), buildings: showingOf("buildings", this.wanted) };
+    this.change({ showing });
+    for (const layer of ["roads", "buildings"] as const) {
+      const wanted = this.wanted[layer];
+      if (wanted && run.numbers[layer].includes(wanted)) await this.readNumber(run.run, layer, wanted);
+    }
+    this.wanted = {};
   }
 
   /** The quantity that a shared address asked for, where the run has it, else the preferred one. */

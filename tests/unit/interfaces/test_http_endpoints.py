@@ -329,6 +329,7 @@ def test_runs_are_listed_with_their_labels(client: Any) -> None:
     assert found["labels"][0]["zh-CN"] == "合成数据：城区为虚构"
     detail = client.get(RUN).json()
     assert detail["quantities"] == {"roads": ["road_slippery"], "buildings": ["plugged"]}
+    assert detail["numbers"]["roads"] == ["road_surface_temperature"]
     assert detail["texts"]["zh-CN"] == ["第二夜最冷，园路一带先结冰。"]
     assert "Lingjing sample weather" in detail["attributions"]
 
