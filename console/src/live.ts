@@ -137,10 +137,8 @@ export class Live {
       if (done) break;
       this.state = { link: "live", heard: Date.now() };
       this.to.state(this.state);
-      for (const event of parser.push(value)) {
-        if (event.id) this.lastId = event.id;
-        this.to.event(event);
-      }
+      for (const event of parser.push(value)) this.to.event(event);
+      if (parser.id) this.lastId = parser.id;
       if (parser.retry !== null) this.wait = parser.retry;
     }
     window.clearTimeout(this.silence);

@@ -317,9 +317,14 @@ export class LingjingMap extends LitElement {
 
   /** Draw by another style; `fill` follows when it is there. */
   private restyle(): void {
+    const { map } = this;
+    if (!map) return;
+    const before = map.style;
     this.ready = false;
     this.outdated = false;
-    this.map?.setStyle(buildStyle(this), { diff: true });
+    map.setStyle(buildStyle(this), { diff: true });
+    // A style that was made the next by its differences tells of it only where there were some.
+    if (!this.ready && map.style === before) this.fill();
   }
 
   private drawSigns(): void {

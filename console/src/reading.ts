@@ -125,7 +125,7 @@ export class Reading implements ReactiveController {
     private readonly start: () => Promise<void>,
   ) {
     host.addController(this);
-    this.live = new Live(null, "/api/v1/health", {
+    this.live = new Live("/api/v1/events", "/api/v1/health", {
       state: (link) => this.onLink(link),
       event: (event) => this.onEvent(event),
       missed: () => void this.refresh(),
@@ -156,11 +156,11 @@ export class Reading implements ReactiveController {
   private onEvent({ event, data }: ServerEvent): void {
     const said = readEvent(event, data);
     if (said.time !== null) hearTime(said.time);
-    if (said.reload) void this.refresh();
-    if (said.changes.length === 0) return;
-    const changes = new Map(this.now.changes);
-    for (const change of said.changes) changes.set(change.id, change);
-    this.change({ changes });
+    if (said.changes.length > 0) {
+      const changes = new Map(this.now.changes);
+      for (const change of said.changes) changes.set(change.id, change);
+      this.change({ changes });
+    } else if (!said.reload) return;
     window.clearTimeout(this.settling);
     this.settling = window.setTimeout(() => void this.refresh(), SETTLE_MS);
   }
