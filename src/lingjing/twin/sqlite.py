@@ -423,8 +423,8 @@ class SqliteStore:
             touching = shapely.intersects(box, shapes)
             yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
 
-    def twin(self, district: str, branch: str = TRUNK) -> SqliteTwin:
-        """The district's reading side, as it stands now, in the trunk or a branch.
+    def twin(self, district: str, branch: str = TRUNK, at_us: int | None = None) -> SqliteTwin:
+        """The district's reading side, in the trunk or a branch, now or at an instant.
 
         Raises:
             LingjingError: `twin.no-district`, `twin.no-branch`.
@@ -437,7 +437,7 @@ class SqliteStore:
                 " WHERE name = ?",
                 (district,),
             ).get
-        return SqliteTwin(record, standing, chain, view=self._view, kinds=self._kinds)
+        return SqliteTwin(record, standing, chain, at_us, view=self._view, kinds=self._kinds)
 
     def _view(self, twin: SqliteTwin, kind: str) -> TwinView:
         """The view of a kind as the twin stands, kept for the next who asks."""

@@ -24,6 +24,8 @@ from lingjing.interfaces.http import branches, tiles3d
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
+from lingjing.interfaces.http.ogc import routes as ogc
+from lingjing.interfaces.http.ogc.tables import Tables
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.contract import Store
@@ -94,6 +96,7 @@ def create_app(
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
             *(branches.ROUTES if ledger is not None else ()),
             *tiles3d.ROUTES,
+            *ogc.ROUTES,
             Route("/", page, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
             Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
@@ -111,6 +114,7 @@ def create_app(
         lifespan=life,
     )
     app.state.shelf = shelf
+    app.state.ogc_tables = Tables(lambda: shelf.store)
     app.state.tiles3d = TileKeeper(data_dir, lambda: shelf.store)
     app.state.ledger = ledger
     return app
