@@ -46,6 +46,8 @@ takes one part in so many."""
 _LEVEL: Final = 6
 _TRIES: Final = 5
 T = TypeVar("T")
+Dirty = dict[int, NDArray[np.int64]] | None
+"""Keys of tiles by level; None for all."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class TileLayer:
         self._compared_at = -1e9
         self._cost_s = 0.0
         self._urged = True
+        self.on_dirty: Callable[[TileLayer, Dirty], None] | None = None
+        """Called when tiles went out of date, under the layer's lock."""
         self.encoded = 0
         """How many tiles were encoded since the start."""
 
@@ -109,7 +113,7 @@ class TileLayer:
 
     # Following the district
 
-    def refresh(self) -> dict[int, NDArray[np.int64]] | None:
+    def refresh(self) -> Dirty:
         """Follow the district; which tiles went out of date by it, by level (None: all).
 
         Raises:
@@ -131,11 +135,11 @@ class TileLayer:
                 return {}
             return self._compare(store)
 
-    def _compare(self, store: Store) -> dict[int, NDArray[np.int64]] | None:
+    def _compare(self, store: Store) -> Dirty:
         began = time.monotonic()
         held = self._held()
         standing, content = self._read(store, held)
-        dirty: dict[int, NDArray[np.int64]] | None = None
+        dirty: Dirty = None
         if content.dirty is not None:
             dirty = {}
             first, last = self.layer.zooms
@@ -152,6 +156,8 @@ class TileLayer:
         self._content, self._standing, self._numbering = content, standing, None
         self._compared_at = time.monotonic()
         self._cost_s = self._compared_at - began
+        if self.on_dirty is not None and held is not None and dirty != {}:
+            self.on_dirty(self, dirty)
         return dirty
 
     def _held(self) -> Rows | None:
@@ -335,6 +341,20 @@ class Tiles:
         self._store = store
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], TileLayer] = {}
+        self._on_dirty: Callable[[TileLayer, Dirty], None] | None = None
+
+    def listen(self, on_dirty: Callable[[TileLayer, Dirty], None]) -> None:
+        """Call this when tiles that were made went out of date; be quick."""
+        with self._lock:
+            self._on_dirty = on_dirty
+            for layer in self._open.values():
+                layer.on_dirty = on_dirty
+
+    def follow(self, district: str) -> None:
+        """Compare the layers that were asked for with the district as it stands now."""
+        for layer in self.opened(district):
+            layer.urge()
+            self._guarded(district, layer.layer.name, TileLayer.refresh)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -361,10 +381,12 @@ class Tiles:
                 self.forget(district)
             raise
         with self._lock:
-            return self._open.setdefault(
-                (district, name),
-                TileLayer(self._folder_of(district), self._store, district, layer),
-            )
+            found = self._open.get((district, name))
+            if found is None:
+                found = TileLayer(self._folder_of(district), self._store, district, layer)
+                found.on_dirty = self._on_dirty
+                self._open[district, name] = found
+            return found
 
     def _folder_of(self, district: str) -> Path | None:
         parent = next(path for path in (self._folder, *self._folder.parents) if path.exists())
