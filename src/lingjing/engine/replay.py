@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from lingjing.engine import record as records
 from lingjing.engine.outputs_folder import check_free
 from lingjing.engine.run import RunInputs, RunRequest, load_inputs, run_inputs
 from lingjing.engine.run_content import both
-from lingjing.sdk import LingjingError, Progress
+from lingjing.engine.run_readings import READINGS, hash_readings, read_readings
+from lingjing.forecast.readings import Said
+from lingjing.sdk import LingjingError, Manifest, Progress
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import parse_instant
@@ -97,7 +100,9 @@ def replay(
     check_free(out)
     progress.report(0.0, both("progress.load"))
     places = dict.fromkeys(place.absolute() for place in (data_dir, request.data_dir) if place)
-    request, inputs = _inputs(request, list(places), record)
+    folder = run_json if run_json.is_dir() else run_json.parent
+    said = read_readings(folder / READINGS)
+    request, inputs = _inputs(request, list(places), record, (listed.manifest, said))
     changed_inputs = input_changes(record, inputs, listed)
     if changed_inputs and not despite_changes:
         raise LingjingError("replay.inputs-changed", changes="; ".join(changed_inputs))
@@ -125,6 +130,10 @@ def input_changes(record: Mapping[str, Any], inputs: RunInputs, listed: Listed) 
         f"district {recorded['district']['name']}": (
             recorded["district"]["sha256"],
             inputs.district_sha256,
+        ),
+        "readings": (
+            recorded.get("readings", {}).get("sha256", ""),
+            hash_readings(inputs.readings),
         ),
         f"scenario {record['scenario']['id']} version": (
             record["scenario"]["version"],
@@ -177,13 +186,22 @@ def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRe
             time_limit_s=asked["time_limit_s"],
             branch=asked.get("branch", TRUNK),
             weather_options=asked["weather_options"],
+            sensors=bool(asked.get("sensors", True)),
+            known_until=_instant(asked.get("known_until")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LingjingError("run.no-record", path=str(record.get("run", "?"))) from error
 
 
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)
+
+
 def _inputs(
-    request: RunRequest, places: list[Path], record: Mapping[str, Any]
+    request: RunRequest,
+    places: list[Path],
+    record: Mapping[str, Any],
+    listening: tuple[Manifest | None, Sequence[Said]],
 ) -> tuple[RunRequest, RunInputs]:
     """The inputs from the first place that holds what was recorded, else from the first at all."""
     loaded: list[tuple[RunRequest, RunInputs]] = []
@@ -193,7 +211,7 @@ def _inputs(
             continue  # opening a twin there would make the folder
         here = replace(request, data_dir=place)
         try:
-            inputs = load_inputs(here)
+            inputs = load_inputs(here, *listening)
         except LingjingError as error:
             failed.append(error)
             continue

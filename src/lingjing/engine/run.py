@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,10 +22,20 @@ from lingjing.engine.outputs import write_outputs
 from lingjing.engine.outputs_folder import check_free, new_folder, writing
 from lingjing.engine.run_content import RunContent, both
 from lingjing.engine.run_progress import Part
+from lingjing.engine.run_readings import (
+    READINGS,
+    facts_of,
+    hash_readings,
+    listening,
+    readings_before,
+    without_live,
+    write_readings,
+)
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
 from lingjing.forecast.prepare import prepare_outlook
+from lingjing.forecast.readings import Said
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.entities import SourceRecord
@@ -56,6 +66,8 @@ class RunRequest:
         cluster: Address of the Dask scheduler that spreads the computation; None takes this
             machine's threads. The results are the same.
         branch: What-if of the twin to foresee; the trunk by default.
+        sensors: Whether what sensors said before the start corrects the run.
+        known_until: Readings after this instant are left out; None takes those up to the start.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
     """
 
@@ -72,6 +84,8 @@ class RunRequest:
     time_limit_s: float | None = None
     cluster: str | None = None
     branch: str = TRUNK
+    sensors: bool = True
+    known_until: datetime | None = None
     weather_options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -102,6 +116,7 @@ class RunInputs:
     weather_provenance: Provenance
     weather_sha256: str
     district_sha256: str
+    readings: tuple[Said, ...] = ()
 
 
 def run_scenario(
@@ -128,7 +143,7 @@ def run_scenario(
     check_free(request.out or free_folder(request.data_dir / RUNS, "trial"))
     begun = time.perf_counter()
     progress.report(0.0, both("progress.load"))
-    inputs = load_inputs(request)
+    inputs = load_inputs(request, listed.manifest)
     loaded = time.perf_counter() - begun
     return run_inputs(
         request, listed, inputs, progress=progress, cancelled=cancelled, loaded_s=loaded
@@ -207,8 +222,17 @@ def zone_of(request: RunRequest, twin: Snapshot) -> ZoneInfo:
         raise LingjingError("run.bad-zone", zone=name) from None
 
 
-def load_inputs(request: RunRequest) -> RunInputs:
-    """Read the district and the weather of a run, and hash them.
+def load_inputs(
+    request: RunRequest,
+    manifest: Manifest | None = None,
+    readings: Sequence[Said] | None = None,
+) -> RunInputs:
+    """Read the district, the weather and the sensors of a run, and hash them.
+
+    Args:
+        request: What to run.
+        manifest: Says which sensors the scenario listens to; None listens to none.
+        readings: What sensors said, where it is known already; None asks the twin.
 
     Raises:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
@@ -234,6 +258,15 @@ def load_inputs(request: RunRequest) -> RunInputs:
         latitude_deg=latitude,
         spin_up_hours=SPIN_UP_HOURS,
     )
+    said: tuple[Said, ...] = tuple(readings or ())
+    if manifest is not None and manifest.listens:
+        twin = without_live(twin, manifest.listens)
+        if request.sensors and readings is None:
+            said = readings_before(
+                request.data_dir, twin, manifest, branch=request.branch, start=window.start,
+                hours=outlook.spin_up_hours, known_until=request.known_until,
+            )  # fmt: skip
+        outlook = listening(outlook, said)
     stable = [
         {key: value for key, value in item.items() if key != "imported_at"}
         for item in records.source_facts(sources)
@@ -245,6 +278,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
         weather_provenance=weather.provenance,
         weather_sha256=hash_weather(weather),
         district_sha256=hash_district(twin, stable),
+        readings=said,
     )
 
 
@@ -259,6 +293,7 @@ def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
         window.hours,
         inputs.outlook.members,
         request.seed,
+        *((hash_readings(inputs.readings),) if inputs.readings else ()),
     )
     short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
     return f"{request.scenario}-{request.district}-{window.start:%Y%m%dT%HZ}-{short}"
@@ -293,6 +328,7 @@ def checked_content(
         foreseen=answer.foreseen,
         plan=allocate(rank(answer.works, policy), budget),
         zone=zone,
+        synthetic_readings=any(item.synthetic for item in inputs.readings),
     )
 
 
@@ -309,6 +345,8 @@ def _write(
     begun = time.perf_counter()
     with new_folder(folder) as hidden, writing(folder):
         summary = write_outputs(content, hidden)
+        if inputs.readings:
+            write_readings(inputs.readings, hidden / READINGS)
         timings["write_s"] = time.perf_counter() - begun
         timings["total_s"] = timings["load_s"] + time.perf_counter() - started
         timings["guest_peak_memory_MB"] = answer.peak_memory_mb
@@ -351,6 +389,10 @@ def record_facts(
             "seed": request.seed,
             "zone": content.zone.key,
             "time_limit_s": request.time_limit_s,
+            "sensors": request.sensors,
+            "known_until": None
+            if request.known_until is None
+            else format_instant(request.known_until),
         },
         "scenario": {
             "id": manifest.id,
@@ -379,6 +421,9 @@ def record_facts(
                 "synthetic": district.synthetic,
                 "sources": records.source_facts(content.sources),
             },
+            "readings": facts_of(
+                content.foreseen.heard or content.outlook.heard, inputs.readings, content.outlook
+            ),
         },
         "settings": {
             "spin_up_hours": content.outlook.spin_up_hours,
