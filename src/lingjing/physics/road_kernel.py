@@ -129,8 +129,8 @@ def _eliminate(s: np.ndarray, step: np.float32) -> None:
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _balance(
-    s: np.ndarray, part: np.float32, step: np.float32, gain: np.float32, learn: np.float32,
-    decay: np.float32,
+    s: np.ndarray, earlier: np.float32, part: np.float32, step: np.float32, gain: np.float32,
+    learn: np.float32, decay: np.float32,
 ) -> None:  # fmt: skip
     """Water arriving and evaporating, and the surface balance about the old temperature."""
     for i in range(BLOCK):
@@ -187,9 +187,9 @@ def _balance(
         target = s[at.TARGET + i] + s[at.D_TARGET + i] * part
         lacking = s[at.LACKING + i]
         helped = hold * (target - surface) if hold > _ZERO else gain * lacking
-        s[at.LACKING + i] = (
-            lacking + learn * (helped - lacking) if hold > _ZERO else lacking * decay
-        )
+        # what the reading really added in the step before, by the surface that came of it
+        added = hold * (s[at.TARGET + i] + s[at.D_TARGET + i] * earlier - surface)
+        s[at.LACKING + i] = lacking + learn * (added - lacking) if hold > _ZERO else lacking * decay
         s[at.NET + i] = (
             (_ONE - albedo) * sun
             + (sky - cube * kelvin)
@@ -381,7 +381,7 @@ def _block(
             _eliminate(s, step)
         for sub in range(steps):
             part = np.float32((sub + 1.0) / steps)
-            _balance(s, part, step, strength, learn, decay)
+            _balance(s, np.float32(sub / steps), part, step, strength, learn, decay)
             _conduct(s, part)
             freeze(s, step)
             if salted:
