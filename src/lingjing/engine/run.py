@@ -25,6 +25,7 @@ from lingjing.engine.run_progress import Part
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
+from lingjing.forecast.changed import WeatherChanges, changed_outlook
 from lingjing.forecast.prepare import prepare_outlook
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
@@ -56,7 +57,9 @@ class RunRequest:
         cluster: Address of the Dask scheduler that spreads the computation; None takes this
             machine's threads. The results are the same.
         branch: What-if of the twin to foresee; the trunk by default.
+        weather_changes: How the weather differs from the record; None leaves it.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
+        whatif: Name, base run and changes of the what-if that this is, for the record.
     """
 
     scenario: str
@@ -73,6 +76,8 @@ class RunRequest:
     cluster: str | None = None
     branch: str = TRUNK
     weather_options: Mapping[str, Any] = field(default_factory=dict)
+    weather_changes: WeatherChanges | None = None
+    whatif: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -241,7 +246,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
     return RunInputs(
         twin=twin,
         sources=sources,
-        outlook=outlook,
+        outlook=changed_outlook(outlook, request.weather_changes),
         weather_provenance=weather.provenance,
         weather_sha256=hash_weather(weather),
         district_sha256=hash_district(twin, stable),
@@ -250,6 +255,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
 
 def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
     """A name for the run, made from its inputs alone."""
+    changes = request.weather_changes
     window = inputs.outlook.window
     facts = (
         request.scenario,
@@ -259,6 +265,7 @@ def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
         window.hours,
         inputs.outlook.members,
         request.seed,
+        *([] if changes is None or changes.changes_nothing else [changes.as_dict()]),
     )
     short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
     return f"{request.scenario}-{request.district}-{window.start:%Y%m%dT%HZ}-{short}"
@@ -345,6 +352,7 @@ def record_facts(
             "weather": request.weather,
             "weather_options": {key: str(value) if isinstance(value, ZoneInfo) else value
                                 for key, value in sorted(request.weather_options.items())},
+            **_weather_changes(request),
             "start": format_instant(request.start),
             "hours": request.hours,
             "members": request.members,
@@ -352,6 +360,7 @@ def record_facts(
             "zone": content.zone.key,
             "time_limit_s": request.time_limit_s,
         },
+        **({} if request.whatif is None else {"whatif": dict(request.whatif)}),
         "scenario": {
             "id": manifest.id,
             "api": manifest.api,
@@ -389,3 +398,10 @@ def record_facts(
         "versions": records.versions(),
         "platform": records.platform_facts(),
     }  # fmt: skip
+
+
+def _weather_changes(request: RunRequest) -> dict[str, Any]:
+    changes = request.weather_changes
+    if changes is None or changes.changes_nothing:
+        return {}
+    return {"weather_changes": changes.as_dict()}
