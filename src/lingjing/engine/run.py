@@ -29,9 +29,9 @@ from lingjing.forecast.changed import WeatherChanges, changed_outlook
 from lingjing.forecast.prepare import prepare_outlook
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
-from lingjing.twin.entities import SourceRecord
+from lingjing.twin.entities import District, SourceRecord
 from lingjing.twin.ledger import TRUNK
-from lingjing.vocabulary import LOCAL_ZONE, Provenance, format_instant
+from lingjing.vocabulary import LOCAL_ZONE, Provenance, WeatherTable, format_instant
 
 SPIN_UP_HOURS = 48
 LONGEST_HOURS = 384
@@ -218,18 +218,40 @@ def load_inputs(request: RunRequest) -> RunInputs:
     Raises:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
     """
-    window = window_of(request)
+    window_of(request)
     store = open_district(request.data_dir, request.district)
     try:
         twin = snapshot_of(store.twin(request.district, request.branch))
         sources = tuple(store.sources(request.district))
     finally:
         store.close()
+    weather, outlook = load_outlook(request, twin.district)
+    stable = [
+        {key: value for key, value in item.items() if key != "imported_at"}
+        for item in records.source_facts(sources)
+    ]
+    return RunInputs(
+        twin=twin,
+        sources=sources,
+        outlook=outlook,
+        weather_provenance=weather.provenance,
+        weather_sha256=hash_weather(weather),
+        district_sha256=hash_district(twin, stable),
+    )
+
+
+def load_outlook(request: RunRequest, district: District) -> tuple[WeatherTable, Outlook]:
+    """The weather of a run, and what its members are over a district, changes included.
+
+    Raises:
+        LingjingError: What the weather readers, `prepare_outlook` and `changed_outlook` raise.
+    """
+    window = window_of(request)
     span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
     weather = load_weather(
         request.data_dir, request.weather, window=span, **request.weather_options
     )
-    longitude, latitude = twin.district.centre
+    longitude, latitude = district.centre
     outlook = prepare_outlook(
         weather,
         window,
@@ -239,18 +261,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
         latitude_deg=latitude,
         spin_up_hours=SPIN_UP_HOURS,
     )
-    stable = [
-        {key: value for key, value in item.items() if key != "imported_at"}
-        for item in records.source_facts(sources)
-    ]
-    return RunInputs(
-        twin=twin,
-        sources=sources,
-        outlook=changed_outlook(outlook, request.weather_changes),
-        weather_provenance=weather.provenance,
-        weather_sha256=hash_weather(weather),
-        district_sha256=hash_district(twin, stable),
-    )
+    return weather, changed_outlook(outlook, request.weather_changes)
 
 
 def run_id_of(request: RunRequest, inputs: RunInputs) -> str:

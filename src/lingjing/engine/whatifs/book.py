@@ -141,6 +141,17 @@ class Book:
         temporary.replace(self.folder / f"{item.key}.json")
         return item
 
+    def mark(self, name: str, *, kept: bool) -> WhatIf:
+        """Mark a what-if as kept, or take the mark off.
+
+        Raises:
+            LingjingError: `whatif.unknown`, `whatif.not-done`.
+        """
+        item = self.get(name)
+        if not item.is_over:
+            raise LingjingError("whatif.not-done", name=name, state=item.state)
+        return self.put(msgspec.structs.replace(item, kept=kept))
+
     def remove(self, name: str) -> None:
         """Forget a what-if and what was wished for it."""
         for ending in ("json", "cancel", "drop"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 import msgspec
 
+from lingjing.engine.guest import follow_parent
 from lingjing.engine.record import own_code, platform_facts, versions
 from lingjing.engine.replay import input_changes, request_of, version_changes
 from lingjing.engine.results import RunFolder
@@ -144,18 +144,6 @@ def main() -> int:
         return error.exit_code
     tell(channel, Line(done=1.0, result=result, cautions=cautions))
     return 0
-
-
-def follow_parent() -> None:
-    """End when the parent has gone, so that nothing is computed for nobody."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(4)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":

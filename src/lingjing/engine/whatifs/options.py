@@ -29,7 +29,12 @@ def options(data_dir: Path, run: str) -> dict[str, Any]:
     try:
         twin = store.twin(district, branch)
         counts = {kind: len(twin.view(kind)) for kind in changeable_kinds()}
-        places = sorted({str(name) for name in twin.view("SubDistrict").text("name") if name})
+        places = sorted({
+            str(name)
+            for kind in counts
+            for name in set(twin.view(kind).text("sub_district", ""))
+            if name
+        })  # fmt: skip
         ages = {str(item) for item in twin.view("Building").text("age_class") if item}
     finally:
         store.close()

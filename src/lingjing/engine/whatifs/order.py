@@ -143,9 +143,38 @@ def read_order(body: bytes) -> Order:
         raise LingjingError("whatif.bad-order", Place(field="body"), detail=str(error)) from None
 
 
+def read_changes(text: bytes, file: str) -> Changes:
+    """Changes from a JSON file; not yet checked.
+
+    Raises:
+        LingjingError: `whatif.bad-order`.
+    """
+    try:
+        return msgspec.json.decode(text, type=Changes)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LingjingError("whatif.bad-order", Place(file), detail=str(error)) from None
+
+
 def as_plain(changes: Changes) -> dict[str, Any]:
     """The changes as a record keeps them: what differs from nothing."""
-    plain: dict[str, Any] = msgspec.to_builtins(changes)
+    supplies = Supplies()
+    plain: dict[str, Any] = {
+        "weather": changes.weather.changes().as_dict(),
+        "assets": [_plain_change(change) for change in changes.assets],
+        "supplies": {
+            name: getattr(changes.supplies, name)
+            for name in supplies.__struct_fields__
+            if getattr(changes.supplies, name) != getattr(supplies, name)
+        },
+    }
+    if changes.weather.record:
+        plain["weather"]["record"] = changes.weather.record
+    return {name: part for name, part in plain.items() if part}
+
+
+def _plain_change(change: AssetChange) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(change)
+    plain["select"] = {name: part for name, part in plain["select"].items() if part}
     return {name: part for name, part in plain.items() if part}
 
 

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
@@ -25,7 +24,7 @@ from lingjing.engine.whatifs.applying import lay_down, planned
 from lingjing.engine.whatifs.book import Book, State, WhatIf, base_run, now
 from lingjing.engine.whatifs.job import Errand, Line
 from lingjing.engine.whatifs.order import Changes
-from lingjing.sdk import LingjingError, Progress
+from lingjing.sdk import LingjingError
 from lingjing.twin.ledger import DEFAULT_TENANT, Branch, Ledger
 from lingjing.vocabulary import catalogue
 
@@ -125,7 +124,7 @@ class Runner:
                 self._tidy(item)
                 self._end(item, "interrupted", LingjingError("whatif.interrupted"))
 
-    def look(self) -> int:
+    def look(self, follow: Follow = lambda _: None) -> int:
         """Do what waits: wishes first, then the oldest orders; how many were carried out."""
         done = 0
         while not self._stopping.is_set():
@@ -133,7 +132,7 @@ class Runner:
             waiting = [item for item in self.book.all() if item.state == "waiting"]
             if not waiting:
                 break
-            self.carry_out(min(waiting, key=lambda item: item.order))
+            self.carry_out(min(waiting, key=lambda item: item.order), follow)
             done += 1
         return done
 
@@ -252,6 +251,8 @@ class Runner:
             _end(child)
             if listener.is_alive():
                 listener.join(timeout=5)
+            if child.stdout is not None and not listener.is_alive():
+                child.stdout.close()
         last = lines[-1] if lines else Line()
         if last.result:
             return last
@@ -340,26 +341,6 @@ class _ToldError(LingjingError):
     def __init__(self, told: dict[str, object]) -> None:
         super().__init__("whatif.interrupted")
         self.told = told
-
-
-class TerminalFollow:
-    """Passes the progress of a what-if on to a `Progress`."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def __call__(self, item: WhatIf) -> None:
-        if item.text is not None:
-            self._progress.report(item.done, item.text)
-
-
-def wait_for(book: Book, name: str, follow: Follow, every_s: float = 0.3) -> WhatIf:
-    """Wait until somebody else has carried a what-if out."""
-    while not (item := book.get(name)).is_over:
-        follow(item)
-        time.sleep(every_s)
-    follow(item)
-    return item
 
 
 def _listen(channel: IO[bytes], lines: list[Line], tell: Callable[[Line], None]) -> None:

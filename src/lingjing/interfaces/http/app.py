@@ -19,8 +19,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lingjing.engine.access import Gate
+from lingjing.engine.whatifs.advice import Advisor
 from lingjing.engine.whatifs.runner import Runner
-from lingjing.interfaces.http import branches, whatifs
+from lingjing.interfaces.http import branches, comparisons, whatifs
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
@@ -94,6 +95,10 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *(
+                Route(f"{API}{path}", call, methods=["GET"])
+                for path, call in comparisons.ENDPOINTS.items()
+            ),
             *(branches.ROUTES if ledger is not None else ()),
             *(whatifs.ROUTES if ledger is not None and what_ifs is not None else ()),
             Route("/", page, methods=["GET"]),
@@ -115,6 +120,7 @@ def create_app(
     app.state.shelf = shelf
     app.state.ledger = ledger
     app.state.whatifs = what_ifs
+    app.state.advisor = Advisor(data_dir)
     return app
 
 

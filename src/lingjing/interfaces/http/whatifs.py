@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -77,14 +78,8 @@ async def keep(request: Request) -> Response:
     except msgspec.DecodeError as error:
         raise LingjingError("whatif.bad-order", Place(field="body"), detail=str(error)) from None
     book, name = _runner(request).book, request.path_params["name"]
-
-    def mark() -> WhatIf:
-        item = book.get(name)
-        if not item.is_over:
-            raise LingjingError("whatif.not-done", name=name, state=item.state)
-        return book.put(msgspec.structs.replace(item, kept=wanted.kept))
-
-    return answer(content(await run_in_threadpool(mark)))
+    marked = await run_in_threadpool(partial(book.mark, name, kept=wanted.kept))
+    return answer(content(marked))
 
 
 async def drop(request: Request) -> Response:
