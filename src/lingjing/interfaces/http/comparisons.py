@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from lingjing.engine.whatifs.advice import Advisor
 from lingjing.engine.whatifs.comparing import THRESHOLD, Comparison
@@ -184,10 +185,9 @@ def remedies(request: Request) -> Response:
     return answer({**found, "events": sorted(found["events"], key=weight), "remedies": ordered})
 
 
-ENDPOINTS: Final = {
-    "/runs/{run}/assets/{id}/remedies": remedies,
-    "/runs/{a}/compare/{b}": compare,
-    "/runs/{a}/compare/{b}/objects": objects,
-    "/runs/{a}/compare/{b}/state/{layer}": state,
-}
-"""Path below `/api/v1` → endpoint."""
+ROUTES: Final = (
+    Route("/api/v1/runs/{run}/assets/{id}/remedies", remedies, methods=["GET"]),
+    Route("/api/v1/runs/{a}/compare/{b}", compare, methods=["GET"]),
+    Route("/api/v1/runs/{a}/compare/{b}/objects", objects, methods=["GET"]),
+    Route("/api/v1/runs/{a}/compare/{b}/state/{layer}", state, methods=["GET"]),
+)

@@ -13,6 +13,7 @@ from typing import Any
 
 from lingjing.engine.results import RUNS, RunFolder, list_runs
 from lingjing.engine.settings import open_store
+from lingjing.engine.tiles import Tiles
 from lingjing.interfaces.http.answers import Packed, encode
 from lingjing.interfaces.http.layers import LAYERS, kind_of_layer, layer_geojson
 from lingjing.interfaces.http.runs import RunReader, headline, run_head
@@ -42,6 +43,7 @@ class Shelf:
         self._answers: OrderedDict[tuple[str, ...], Packed] = OrderedDict()
         self._makings: dict[tuple[str, ...], threading.Lock] = {}
         self._readers: OrderedDict[tuple[str, int], RunReader] = OrderedDict()
+        self.tiles = Tiles(data_dir, lambda: self.store)
 
     @property
     def store(self) -> Store:
@@ -53,6 +55,7 @@ class Shelf:
 
     def close(self) -> None:
         """Let go of the twin."""
+        self.tiles.close()
         with self._lock:
             if self._store is not None:
                 self._store.close()
@@ -131,13 +134,19 @@ class Shelf:
             for district in [head["district"] for head in newest]:
                 for layer in LAYERS:
                     self.layer(district, layer)
+                self.tiles.build(district)
 
     def layer(self, name: str, layer: str) -> Packed:
         """A layer as GeoJSON."""
         district = self.store.district(name)
         kind = kind_of_layer(layer)
-        key = ("layer", name, self.version(district), layer)
-        return self._kept(key, lambda: layer_geojson(self.view(name, kind)))
+        key = ("layer", name, self.version(district), self.tiles.version(name, layer), layer)
+
+        def make() -> bytes:
+            view = self.view(name, kind)
+            return layer_geojson(view, self.tiles.numbering(name, layer).of(view.ids))
+
+        return self._kept(key, make)
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs that can be read, the newest first."""
@@ -217,17 +226,20 @@ class Shelf:
         district = self.store.district(head["district"])
         version = self.version(district)
         stamp = hashlib.sha256(json.dumps(reader.record()).encode()).hexdigest()
+        numbering = self.tiles.numbering(district.name, layer)
+        stamp += numbering.version
 
         def make() -> bytes:
             kinds = STATE_KINDS[layer]
+            view = self.view(district.name, kind)
             state = layer_state(
-                self.view(district.name, kind),
+                view,
                 {item: self.view(district.name, item) for item in kinds if item != kind},
                 reader.outcomes_with(chosen, kinds),
                 reader.hourly(chosen, kinds),
                 int(parse_instant(head["start"]).timestamp()),
                 int(head["hours"]),
-            )
+            ).numbered(numbering.of(view.ids), numbering.following)
             return encode(state_content(run, layer, chosen, state, head["start"], version))
 
         return self._kept(("state", run, stamp, version, layer, chosen), make)
