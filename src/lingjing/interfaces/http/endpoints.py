@@ -12,6 +12,13 @@ import lingjing
 from lingjing.interfaces.http.answers import answer
 from lingjing.interfaces.http.cards import card_content
 from lingjing.interfaces.http.layers import entity_features
+from lingjing.interfaces.http.objects import (
+    chosen_work,
+    export_objects,
+    export_work,
+    objects,
+    search,
+)
 from lingjing.interfaces.http.queries import box, facets, whole_number
 from lingjing.interfaces.http.runs import FILES, job_content
 from lingjing.interfaces.http.shelf import Shelf
@@ -125,17 +132,14 @@ def run(request: Request) -> Response:
 
 def work(request: Request) -> Response:
     """A page of the ranked work."""
-    rows = _shelf(request).work(request.path_params["run"])
+    head, chosen = chosen_work(request)
+    rows = _shelf(request).work(head["run"])
     offset = whole_number(request, "offset", 0, 0, 10_000_000)
     limit = whole_number(request, "limit", 50, 1, MOST_ROWS)
     titles: dict[str, dict[str, str]] = {row["action"]: row["action_title"] for row in rows}
-    chosen = rows
-    for name in ("action", "owner", "sub_district"):
-        wanted = request.query_params.get(name)
-        if wanted is not None:
-            chosen = [row for row in chosen if row[name] == wanted]
     content: dict[str, Any] = {
         "total": len(chosen),
+        "of": len(rows),
         "offset": offset,
         "rows": [job_content(row) for row in chosen[offset : offset + limit]],
         "facets": facets(rows, titles),
@@ -178,9 +182,13 @@ ENDPOINTS = {
     "/districts/{district}": district,
     "/districts/{district}/layers/{layer}.geojson": layer,
     "/districts/{district}/assets.geojson": assets,
+    "/districts/{district}/search": search,
     "/runs": runs,
     "/runs/{run}": run,
     "/runs/{run}/work": work,
+    "/runs/{run}/work.{format}": export_work,
+    "/runs/{run}/objects": objects,
+    "/runs/{run}/objects.{format}": export_objects,
     "/runs/{run}/state/{layer}": state,
     "/runs/{run}/assets/{id}": card,
     "/runs/{run}/files/{name:path}": file,

@@ -54,8 +54,10 @@ def as_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 class RunReader:
     """One run's folder, its tables read on first use and kept."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, stamp: int = 0) -> None:
         self.folder = folder
+        self.stamp = stamp
+        """Another whenever the run was replaced on the disk."""
         self.path = folder.path
         self.name = folder.path.name
         self._outcomes: pa.Table | None = None

@@ -7,15 +7,16 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lingjing.engine.results import RUNS, RunFolder, list_runs
 from lingjing.engine.settings import open_store
 from lingjing.interfaces.http.answers import Packed, encode
 from lingjing.interfaces.http.layers import LAYERS, kind_of_layer, layer_geojson
 from lingjing.interfaces.http.runs import RunReader, headline, run_head
+from lingjing.interfaces.http.search import SearchIndex
 from lingjing.interfaces.http.state import (
     STATE_KINDS,
     choose_quantity,
@@ -23,6 +24,7 @@ from lingjing.interfaces.http.state import (
     layer_state,
     state_content,
 )
+from lingjing.interfaces.http.table import Foreseen, ObjectTable, foresee, object_table
 from lingjing.twin.contract import Store
 from lingjing.twin.entities import District
 from lingjing.twin.views import TwinView
@@ -30,6 +32,14 @@ from lingjing.vocabulary import LingjingError, kinds, parse_instant
 
 KEPT_ANSWERS = 48
 KEPT_RUNS = 4
+KEPT_COLUMNS = 8
+
+T = TypeVar("T")
+
+
+def first_events(quantities: dict[str, list[str]]) -> tuple[str, ...]:
+    """The events that the page shows of a run until somebody chooses others."""
+    return tuple(names[0] for layer, names in sorted(quantities.items(), reverse=True) if names)
 
 
 class Shelf:
@@ -42,6 +52,8 @@ class Shelf:
         self._answers: OrderedDict[tuple[str, ...], Packed] = OrderedDict()
         self._makings: dict[tuple[str, ...], threading.Lock] = {}
         self._readers: OrderedDict[tuple[str, int], RunReader] = OrderedDict()
+        self._columns: OrderedDict[Hashable, Any] = OrderedDict()
+        self._column_lock = threading.RLock()
 
     @property
     def store(self) -> Store:
@@ -97,6 +109,43 @@ class Shelf:
         """A kind's columns; the store keeps them."""
         return self.store.twin(district).view(kind)
 
+    def _built(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Columns kept while their data stand; one is made at a time, as they share their parts."""
+        with self._column_lock:
+            if key not in self._columns:
+                self._columns[key] = make()
+            self._columns.move_to_end(key)
+            while len(self._columns) > KEPT_COLUMNS:
+                self._columns.popitem(last=False)
+            found: T = self._columns[key]
+            return found
+
+    def table(self, name: str) -> ObjectTable:
+        """All objects of a district as columns."""
+        version = self.version(self.store.district(name))
+
+        def make() -> ObjectTable:
+            counts = self.store.counts(name)
+            return object_table(name, version, counts, lambda kind: self.view(name, kind))
+
+        return self._built(("table", name, version), make)
+
+    def index(self, name: str) -> SearchIndex:
+        """What a district's objects can be found by."""
+        table = self.table(name)
+        return self._built(("index", name, table.version), lambda: SearchIndex(table))
+
+    def foreseen(self, run: str, preferred: tuple[str, ...] = ()) -> Foreseen:
+        """What a run says of the rows of its district's table."""
+        reader = self.reader(run)
+        table = self.table(self.head(run)["district"])
+        key = ("foreseen", run, reader.stamp, table.version, preferred)
+        return self._built(key, lambda: foresee(table, reader, preferred))
+
+    def head(self, run: str) -> dict[str, Any]:
+        """What a list of runs says of one."""
+        return run_head(self.reader(run))
+
     def _kept(self, key: tuple[str, ...], make: Callable[[], bytes]) -> Packed:
         with self._lock:
             making = self._makings.setdefault(key, threading.Lock())
@@ -128,6 +177,8 @@ class Shelf:
                     for name in names[:1]:
                         self.state(head["run"], layer, name)
                 self.work(head["run"])
+                self.foreseen(head["run"], first_events(content["quantities"]))
+                self.index(head["district"])
             for district in [head["district"] for head in newest]:
                 for layer in LAYERS:
                     self.layer(district, layer)
@@ -163,7 +214,7 @@ class Shelf:
         key = (run, (path / "run.json").stat().st_mtime_ns)
         with self._lock:
             if key not in self._readers:
-                self._readers[key] = RunReader(folder)
+                self._readers[key] = RunReader(folder, key[1])
             self._readers.move_to_end(key)
             while len(self._readers) > KEPT_RUNS:
                 self._readers.popitem(last=False)
