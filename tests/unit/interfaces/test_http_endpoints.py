@@ -392,8 +392,9 @@ def test_titles_cover_every_kind_and_quantity_in_both_languages(client: Any) -> 
 def test_the_page_has_a_word_for_every_choice(client: Any, repository: Path) -> None:
     choices = client.get(f"{API}/vocabulary").json()["words"]
     for locale in ("zh-CN", "en"):
-        text = (repository / "console/src/messages" / f"{locale}.json").read_text(encoding="utf-8")
-        messages = json.loads(text)
+        files = (repository / "console/src/messages").glob(f"*.{locale}.json")
+        texts = [file.read_text(encoding="utf-8") for file in files]
+        messages = {key: text for file in map(json.loads, texts) for key, text in file.items()}
         for name, word in choices.items():
             for choice in word["choices"]:
                 assert messages.get(f"choice.{name}.{choice}"), f"{locale}: {name} {choice}"
@@ -445,6 +446,14 @@ def test_an_answer_asked_for_twice_at_once_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
-    row = job_content({"assets": [str(number) for number in range(3000)]})
+    row = job_content(
+        {
+            "assets": [str(number) for number in range(3000)],
+            "expected_harm_households": 0.0,
+            "averted_share": 0.5,
+            "score": 0.0,
+        }
+    )
+    assert row["factors"]["lead_factor"] is None
     assert row["assets"] == [str(number) for number in range(20)]
     assert row["asset_count"] == 3000

@@ -22,6 +22,8 @@ from lingjing.interfaces.http.objects import (
 from lingjing.interfaces.http.queries import box, facets, whole_number
 from lingjing.interfaces.http.runs import FILES, job_content
 from lingjing.interfaces.http.shelf import Shelf
+from lingjing.interfaces.http.traces import history_content, readings_content
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, kinds, parse_instant, quantities, units, words
 
 MOST_ROWS = 500
@@ -161,6 +163,23 @@ def card(request: Request) -> Response:
     return answer(card_content(_shelf(request), parameters["run"], parameters["id"]))
 
 
+def _ledger(request: Request) -> Ledger | None:
+    ledger: Ledger | None = request.app.state.ledger
+    return ledger
+
+
+def readings(request: Request) -> Response:
+    """What sensors said at an object, or near it."""
+    at = request.path_params
+    return answer(readings_content(_shelf(request), _ledger(request), at["run"], at["id"]))
+
+
+def history(request: Request) -> Response:
+    """An object's changes in the twin, and what other runs foresaw for it."""
+    at = request.path_params
+    return answer(history_content(_shelf(request), _ledger(request), at["run"], at["id"]))
+
+
 def file(request: Request) -> Response:
     """A file of a run, to take away.
 
@@ -191,6 +210,8 @@ ENDPOINTS = {
     "/runs/{run}/objects.{format}": export_objects,
     "/runs/{run}/state/{layer}": state,
     "/runs/{run}/assets/{id}": card,
+    "/runs/{run}/assets/{id}/readings": readings,
+    "/runs/{run}/assets/{id}/history": history,
     "/runs/{run}/files/{name:path}": file,
 }
 """Path below `/api/v1` → endpoint."""

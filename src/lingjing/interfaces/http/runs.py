@@ -245,4 +245,19 @@ MOST_JOB_ASSETS = 20
 def job_content(row: dict[str, Any]) -> dict[str, Any]:
     """A work row for an answer: a district-wide job has thousands of assets, so the first stand."""
     assets = row["assets"]
-    return {**row, "assets": assets[:MOST_JOB_ASSETS], "asset_count": len(assets)}
+    return {
+        **row,
+        "assets": assets[:MOST_JOB_ASSETS],
+        "asset_count": len(assets),
+        "factors": factors(row),
+    }
+
+
+def factors(row: dict[str, Any]) -> dict[str, float | None]:
+    """What a job's score is made of: expected harm × averted share × lead factor."""
+    harm, share = row["expected_harm_households"], row["averted_share"]
+    return {
+        "expected_harm_households": harm,
+        "averted_share": share,
+        "lead_factor": round(min(row["score"] / (harm * share), 1.0), 3) if harm * share else None,
+    }

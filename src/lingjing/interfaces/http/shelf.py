@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -32,7 +33,8 @@ from lingjing.vocabulary import LingjingError, kinds, parse_instant
 
 KEPT_ANSWERS = 48
 KEPT_RUNS = 4
-KEPT_COLUMNS = 8
+KEPT_COLUMNS = 12
+COLUMNS_STAND_S = 60.0
 
 T = TypeVar("T")
 
@@ -121,14 +123,29 @@ class Shelf:
             return found
 
     def table(self, name: str) -> ObjectTable:
-        """All objects of a district as columns."""
+        """All objects of a district as columns.
+
+        Made anew after an import, and when objects came or went; what changed within an object
+        (sensors never rest) is seen after `COLUMNS_STAND_S`.
+        """
+        counts = self.store.counts(name)
         version = self.version(self.store.district(name))
+        standing = (version, *sorted(counts.items()))
+        stamp = f"{hash(standing):x}-{int(time.monotonic() / COLUMNS_STAND_S)}"
 
         def make() -> ObjectTable:
-            counts = self.store.counts(name)
-            return object_table(name, version, counts, lambda kind: self.view(name, kind))
+            views = {kind: self.view(name, kind) for kind in counts}
+            before = self._columns.get(("table of", name))
+            if before is not None and before[0] == standing:
+                same = all(before[1][kind] is view for kind, view in views.items())
+                if same:
+                    found: ObjectTable = before[2]
+                    return found
+            table = object_table(name, f"{version}-{stamp}", counts, views.__getitem__)
+            self._columns["table of", name] = (standing, views, table)
+            return table
 
-        return self._built(("table", name, version), make)
+        return self._built(("table", name, stamp), make)
 
     def index(self, name: str) -> SearchIndex:
         """What a district's objects can be found by."""
