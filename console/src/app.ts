@@ -3,18 +3,22 @@
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./card";
 import "./head";
-import "./legend";
 import "./map";
+import "./map-tools";
+import "./status";
 import "./time-bar";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
+import type { Drawn } from "./map-tools";
 import { keepSettings, readSettings, type Settings } from "./memory";
 import { LIKELY, Reading } from "./reading";
-import { readPlace, writePlace } from "./share";
+import { readPlace, understood, writePlace, type MapView } from "./share";
 import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
+import { sunAt, type Sun } from "./sun";
 import { date, of, percent, setLocale, t } from "./text";
+import { present } from "./time";
 
 import.meta.glob("./tabs/*.ts", { eager: true });
 
@@ -27,10 +31,19 @@ interface OpenObject {
   from: "map" | "list" | "table" | "card";
 }
 
+interface ViewChanged {
+  zoom: number;
+  bounds: number[];
+  view: MapView | null;
+}
+
 export class LingjingConsole extends LitElement {
   static override properties = {
     narrow: { state: true },
     mode: { state: true },
+    solid: { state: true },
+    sunlit: { state: true },
+    view: { state: true },
     tab: { state: true },
     stage: { state: true },
     card: { state: true },
@@ -39,10 +52,15 @@ export class LingjingConsole extends LitElement {
     theme: { state: true },
     elder: { state: true },
     said: { state: true },
+    strangeLink: { state: true },
   };
 
   declare narrow: boolean;
   declare mode: Mode;
+  declare solid: boolean;
+  declare sunlit: boolean;
+  /** What is in view, where a person chose it. */
+  declare view: MapView | null;
   /** Id of the tab in view. */
   declare tab: string;
   /** Id of what takes the map's place; empty for the map itself. */
@@ -53,7 +71,11 @@ export class LingjingConsole extends LitElement {
   declare theme: Theme;
   declare elder: boolean;
   declare said: string;
+  /** Whether the page was opened by an address of a newer form. */
+  declare strangeLink: boolean;
 
+  private middleOf: readonly number[] | null = null;
+  private middleIs: readonly [number, number] | null = null;
   private opener: HTMLElement | null = null;
   private readonly reading = new Reading(this, () => this.start());
   private readonly column = window.matchMedia(NARROW);
@@ -65,6 +87,9 @@ export class LingjingConsole extends LitElement {
     const settings = readSettings();
     this.narrow = this.column.matches;
     this.mode = "probability";
+    this.solid = false;
+    this.sunlit = false;
+    this.view = null;
     this.tab = "work";
     this.stage = "";
     this.card = null;
@@ -73,6 +98,7 @@ export class LingjingConsole extends LitElement {
     this.theme = settings.theme;
     this.elder = settings.elder;
     this.said = "";
+    this.strangeLink = understood(location.hash) === "newer";
     setLocale(this.language);
   }
 
@@ -102,10 +128,8 @@ export class LingjingConsole extends LitElement {
     document.title = `${t("page.title")}${district ? ` · ${of(district.title)}` : ""}`;
     if (!district) return;
     const { quantities, shared } = this.reading.now;
-    writePlace({
-      ...{ district: district.name, run: run?.run ?? "", hour, mode: this.mode, object: this.card?.id ?? "" },
-      ...{ tab: this.tab, stage: this.stage, view: null, solid: false, quantities, shared },
-    });
+    const { mode, tab, stage, view, solid, sunlit } = this;
+    writePlace({ ...{ district: district.name, run: run?.run ?? "", hour, object: this.card?.id ?? "" }, mode, tab, stage, view, solid, sunlit, quantities, shared });
   }
 
   /** Put language, theme and size on the document, where the style sheet reads them. */
@@ -126,8 +150,11 @@ export class LingjingConsole extends LitElement {
   private async start(): Promise<void> {
     await this.reading.guarded(async () => {
       const place = readPlace();
-      this.mode = place.mode;
+      const { mode, solid, sunlit } = place;
+      Object.assign(this, { mode, solid, sunlit });
       await this.reading.begin(place);
+      await this.updateComplete;
+      if (place.view) this.map?.look(place.view);
       if (stageOf(place.stage)) this.stage = place.stage;
       if (allTabs().some((tab) => tab.id === place.tab)) this.chooseTab(place.tab);
       if (place.object) await this.open({ id: place.object, from: "map" });
@@ -209,12 +236,13 @@ export class LingjingConsole extends LitElement {
   }
 
   private header() {
-    const { districts, district, runs, run } = this.reading.now;
+    const { districts, district, link, runs, run } = this.reading.now;
     return html`<lingjing-head .districts=${districts ?? []} .district=${district} .runs=${runs} .run=${run}
       .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow}
       @district-chosen=${(event: CustomEvent<string>) => this.onDistrict(event.detail)}
       @run-chosen=${(event: CustomEvent<string>) => this.onRun(event.detail)}
-      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>`;
+      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>
+      <lingjing-status .link=${link} .district=${district} .run=${run} .language=${this.language} .folded=${this.narrow || this.elder}></lingjing-status>`;
   }
 
   private onDistrict(name: string): void {
@@ -228,7 +256,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private notices() {
-    const { goneSince, problem } = this.reading.now;
+    const { goneSince, newRun, problem } = this.reading.now;
     return html`
       ${goneSince !== null
         ? html`<div class="notice bad" role="alert" id="server-gone">${t("notice.gone", { time: date(new Date(goneSince).toISOString()) })}</div>`
@@ -237,11 +265,17 @@ export class LingjingConsole extends LitElement {
         ? html`<div class="notice bad" role="alert">${of(problem.what)} ${of(problem.remedy)}
             <button type="button" @click=${() => this.reading.dismissProblem()}>${t("notice.dismiss")}</button></div>`
         : nothing}
+      ${newRun
+        ? html`<div class="notice" role="status" id="new-run">${t("notice.newRun")} <button type="button" @click=${() => this.onRun(newRun)}>${t("notice.showRun")}</button></div>`
+        : nothing}
+      ${this.strangeLink
+        ? html`<div class="notice" role="status" id="strange-link">${t("notice.newerLink")} <button type="button" @click=${() => (this.strangeLink = false)}>${t("notice.dismiss")}</button></div>`
+        : nothing}
     `;
   }
 
   private main() {
-    const { district, districts, first, goneSince, loading, run } = this.reading.now;
+    const { district, districts, first, goneSince, likely, loading, past, run } = this.reading.now;
     if (districts === null) {
       return html`<main class="blank"><p aria-live="polite">${loading ? t("state.loading") : t("state.noAnswer")}</p></main>`;
     }
@@ -256,11 +290,11 @@ export class LingjingConsole extends LitElement {
         @close-object=${() => this.close()}
         @show-tab=${(event: CustomEvent<string>) => this.chooseTab(event.detail)}
         @show-stage=${(event: CustomEvent<string>) => (this.stage = stageOf(event.detail) ? event.detail : "")}
-        @view-changed=${(event: CustomEvent<{ zoom: number; bounds: number[] }>) => void this.reading.view(event.detail.zoom, event.detail.bounds)}>
+        @view-changed=${(event: CustomEvent<ViewChanged>) => this.onView(event.detail)}>
         <div class="map-side">${stageOf(this.stage)?.content(this.context) ?? this.mapStage()}</div>
         ${run
           ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
-              .first=${first} .language=${this.language} .counts=${this.counts()}
+              .first=${first} .past=${past} .now=${this.present} .likely=${likely} .place=${this.middle} .language=${this.language} .counts=${this.counts()}
               @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}></lingjing-time-bar>`
           : nothing}
         <aside class="panel" id="panel" tabindex="-1" aria-label=${t("panel.label")}>${this.panel()}</aside>
@@ -269,14 +303,45 @@ export class LingjingConsole extends LitElement {
   }
 
   private mapStage() {
-    const { addresses, assets, assetState, district, marked, run, states } = this.reading.now;
+    const { addresses, assets, assetState, district, marked, outlines, quantities, run, states, titles } = this.reading.now;
     return html`
-      <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .mode=${this.mode}
+      <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
         .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
-        .work=${marked} .card=${this.card}
-        .assets=${assets} .assetState=${assetState}></lingjing-map>
-      ${run ? this.mapTools() : nothing}
+        .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
+        .assets=${assets} .assetState=${assetState} .outlines=${outlines}></lingjing-map>
+      <lingjing-map-tools .mode=${this.mode} .solid=${this.solid} .sunlit=${this.sunlit} .theme=${this.theme} .language=${this.language}
+        .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .titles=${titles} .sun=${this.sun}
+        @drawing-chosen=${(event: CustomEvent<Partial<Drawn>>) => Object.assign(this, event.detail)}
+        @quantity-chosen=${(event: CustomEvent<{ layer: StateLayer; quantity: string }>) => this.reading.chooseQuantity(event.detail.layer, event.detail.quantity)}></lingjing-map-tools>
     `;
+  }
+
+  /** When hour 0 is [ms]. */
+  private get startsAt(): number {
+    const { run } = this.reading.now;
+    return run ? Date.parse(run.start) : Date.now();
+  }
+
+  /** The present hour, where it lies within what the time bar covers. */
+  private get present(): number | null {
+    const { run, past } = this.reading.now;
+    const hour = Math.floor((present() - this.startsAt) / 3_600_000);
+    return run && hour >= -past && hour <= run.hours ? hour : null;
+  }
+
+  /** Longitude and latitude of the district's middle. */
+  private get middle(): readonly [number, number] | null {
+    const bounds = this.reading.now.district?.bounds ?? null;
+    if (bounds !== this.middleOf) {
+      this.middleOf = bounds;
+      this.middleIs = bounds && [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2];
+    }
+    return this.middleIs;
+  }
+
+  private get sun(): Sun | null {
+    const { middle } = this;
+    return middle && this.sunlit ? sunAt(this.startsAt + this.at * 3_600_000, ...middle) : null;
   }
 
   private get context(): PageContext {
@@ -284,40 +349,19 @@ export class LingjingConsole extends LitElement {
     return { reading, hour: this.at, language, theme, elder, narrow, card, job };
   }
 
+  private onView({ zoom, bounds, view }: ViewChanged): void {
+    this.view = view;
+    void this.reading.view(zoom, bounds);
+  }
+
   private counts(): string {
     const { roads, buildings } = this.reading.now.states;
+    if (this.at < 0) return t("time.beforeRun");
     return t("time.counts", {
       likely: percent(LIKELY),
       roads: roads ? countAt(roads, this.at, LIKELY) : 0,
       buildings: buildings ? countAt(buildings, this.at, LIKELY) : 0,
     });
-  }
-
-  private mapTools() {
-    return html`
-      <div class="map-tools">
-        <fieldset class="modes"><legend class="visually-hidden">${t("mode.label")}</legend>
-          ${(["probability", "onset"] as const).map(
-            (mode) => html`<label><input type="radio" name="mode" value=${mode} .checked=${this.mode === mode} @change=${() => (this.mode = mode)} /><span>${t(`mode.${mode}`)}</span></label>`,
-          )}
-        </fieldset>
-        <details class="legend-fold" ?open=${!this.narrow && !this.elder}>
-          <summary>${t("legend.title")}</summary>
-          ${(["roads", "buildings"] as const).map((layer) => this.quantityChoice(layer))}
-          <lingjing-legend .mode=${this.mode} .theme=${this.theme} .language=${this.language}></lingjing-legend>
-        </details>
-      </div>
-    `;
-  }
-
-  private quantityChoice(layer: StateLayer) {
-    const { run, quantities, titles } = this.reading.now;
-    const names = run?.quantities[layer] ?? [];
-    if (names.length === 0) return nothing;
-    return html`<label class="quantity">${t(`layer.${layer}`)}
-      <select name="quantity-${layer}" @change=${(event: Event) => this.reading.chooseQuantity(layer, (event.target as HTMLSelectElement).value)}>
-        ${names.map((name) => html`<option value=${name} ?selected=${name === quantities[layer]}>${of(titles[name]) || name}</option>`)}
-      </select></label>`;
   }
 
   private panel() {
@@ -329,6 +373,7 @@ export class LingjingConsole extends LitElement {
             <pre><code>lingjing run coldwave --district ${district?.name ?? ""} --weather NAME --start 2023-12-20T12:00+08:00 --hours 72 --members 31 --seed 7</code></pre></div>`;
     }
     return html`
+      ${this.card ? this.cardNews(this.card) : nothing}
       ${this.card
         ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.at} .start=${Date.parse(run.start)}
             .language=${this.language} .theme=${this.theme} .scale=${this.elder ? 1.5 : 1}></lingjing-card>`
@@ -340,6 +385,20 @@ export class LingjingConsole extends LitElement {
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
+  }
+
+  /** What happened to the object of the open card since it was read. */
+  private cardNews(card: Card) {
+    const change = this.reading.now.changes.get(card.id);
+    if (!change) return nothing;
+    if (change.deleted) return html`<p class="notice bad" role="alert" id="card-gone">${t("card.deleted")}</p>`;
+    return html`<p class="notice" role="status" id="card-changed">${t("card.changed")}
+      <button type="button" @click=${() => this.readAgain(card)}>${t("card.readAgain")}</button></p>`;
+  }
+
+  private readAgain(card: Card): void {
+    this.reading.forgetChange(card.id);
+    void this.open({ id: card.id, job: this.job, from: "card" });
   }
 
   private chooseTab(id: string): void {

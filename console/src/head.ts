@@ -1,10 +1,10 @@
-/** The head of the page: which district and run, what is made up, and the page's switches. */
+/** The head of the page: which district and run, and the page's switches. */
 
 import { html, LitElement, nothing } from "lit";
 import type { District, Locale, RunDetail, RunHead } from "./api";
 import type { Theme } from "./colours";
 import type { Settings } from "./memory";
-import { age, date, headOf, of, t, toldApart } from "./text";
+import { date, of, t, toldApart } from "./text";
 
 export class LingjingHead extends LitElement {
   static override properties = {
@@ -50,7 +50,6 @@ export class LingjingHead extends LitElement {
         <header class="head">
           ${this.brand()} ${this.choices()}
           <div class="switches">${this.languageSwitch()} ${elder} ${this.themeSwitch()}</div>
-          <div class="labels">${this.labels()} ${this.ages()}</div>
         </header>
       `;
     }
@@ -63,10 +62,8 @@ export class LingjingHead extends LitElement {
           <div class="head-options">
             ${this.choices()}
             <div class="switches">${this.languageSwitch()} ${this.themeSwitch()}</div>
-            ${this.ages()}
           </div>
         </details>
-        <div class="labels">${this.labels()}</div>
       </header>
     `;
   }
@@ -102,24 +99,6 @@ export class LingjingHead extends LitElement {
             </select></label>`
         : nothing}
     </div>`;
-  }
-
-  /** What is made up: in full where there is room, else as badges that open. */
-  private labels() {
-    const made = this.district?.synthetic ? [t("label.syntheticDistrict")] : [];
-    const labels = this.run ? this.run.labels.map((label) => of(label)) : made;
-    if (!this.folded) return labels.map((label) => html`<span class="tag">${label}</span>`);
-    return labels.map((label) =>
-      headOf(label) === label
-        ? html`<span class="tag">${label}</span>`
-        : html`<details class="tag badge"><summary>${headOf(label)}</summary><p>${label}</p></details>`,
-    );
-  }
-
-  private ages() {
-    const { district, run } = this;
-    if (!district) return nothing;
-    return html`<span class="ages">${t("head.age", { data: age(district.updated_at), run: run ? age(run.written_at) : t("value.none") })}</span>`;
   }
 
   private languageSwitch() {

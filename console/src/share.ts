@@ -30,6 +30,8 @@ export interface SharedPlace {
   view: MapView | null;
   /** Whether buildings stand up. */
   solid: boolean;
+  /** Whether shadows are drawn. */
+  sunlit: boolean;
   /** What is shown, by layer: the quantity. */
   quantities: Readonly<Record<string, string>>;
   /** What parts of the page keep, by their own keys. */
@@ -92,6 +94,7 @@ export function parsePlace(hash: string): SharedPlace {
     stage: text("stage"),
     view: readView(asked.get("view")),
     solid: text("solid") === "1",
+    sunlit: text("sun") === "1",
     quantities: under(QUANTITY, asked),
     shared: under(OWN, asked),
   };
@@ -109,6 +112,7 @@ export function formatPlace(place: SharedPlace): string {
   put("stage", place.stage);
   put("view", formatView(place.view));
   put("solid", place.solid ? "1" : "");
+  put("sun", place.sunlit ? "1" : "");
   for (const [name, value] of Object.entries(place.quantities)) put(QUANTITY + name, value);
   for (const [name, value] of Object.entries(place.shared)) put(OWN + name, value);
   return `#${said}`;

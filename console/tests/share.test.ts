@@ -11,6 +11,7 @@ const PLACE: SharedPlace = {
   stage: "compare",
   view: { longitude_deg: 121.5, latitude_deg: 31.25, zoom: 15.5, bearing_deg: -20, pitch_deg: 60 },
   solid: true,
+  sunlit: true,
   quantities: { roads: "road_icy", buildings: "burst" },
   shared: { filter: "a=b&c=#d" },
 };

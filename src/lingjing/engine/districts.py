@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 import shapely
 
+from lingjing.engine.city_models import MEMBER, drop_unused_models, keep_city_model
 from lingjing.engine.district_features import (
     Outlines,
     entities_of,
@@ -23,8 +24,9 @@ from lingjing.engine.district_features import (
     shares,
 )
 from lingjing.sdk.contract import Progress
-from lingjing.sources.batches import Batch, Feature
+from lingjing.sources.batches import Batch, Feature, ImportReport
 from lingjing.sources.fetching import Fetcher
+from lingjing.sources.map_files import CITYJSON, PARQUET, detect
 from lingjing.sources.maps import read_inventory, read_map, require_district_content
 from lingjing.sources.overpass import fetch_overpass
 from lingjing.sources.packs import Pack, list_packs, load_pack
@@ -75,6 +77,7 @@ def import_map(
     kind: str | Mapping[str, str] | None = None,
     encoding: str | None = None,
     seed: int = 7,
+    data_dir: Path | None = None,
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> DistrictImport:
@@ -90,18 +93,25 @@ def import_map(
         name: Of the district; the pack's by default.
         crs, kind, encoding: For files that do not say themselves, see `read_map`.
         seed: Of the stock model's draws.
+        data_dir: Where a city model's file is kept, so that an export can give it back.
         progress: Told how far it is.
         now: Time of the import; the clock's by default.
 
     Raises:
-        LingjingError: `packs.*`, `maps.*`, `twin.*`; the store is as it was.
+        LingjingError: `packs.*`, `maps.*`, `citymodel.*`, `twin.*`; the store is as it was.
     """
     desk = _Desk(store, load_pack(pack), name, progress, now)
     desk.tell(0.0, "read")
     batch = read_map(path, f"map:{_stem(path)}", crs=crs, kind=kind, encoding=encoding)
     features = list(batch.features)
-    require_district_content(batch.report, str(path))
+    form = detect(path)
+    # A city model draws roads as surfaces, if at all; it makes a district without routes.
+    require_district_content(batch.report, str(path), roads=form not in (CITYJSON, PARQUET))
+    more: dict[str, object] = {}
+    if form is CITYJSON and data_dir is not None:
+        more[MEMBER] = {"sha256": keep_city_model(data_dir, path), "crs": crs}
     desk.label(synthetic=batch.provenance.synthetic)
+    desk.settle(_bounds_of(features), batch.report)
     desk.tell(0.3, "infer")
     outlines = Outlines.among(features, batch.provenance)
     features = (
@@ -120,11 +130,13 @@ def import_map(
     with store.transaction():
         covered = covered_kinds(desk.sources())
         desk.clear({MAP, SKETCH, STOCK})
-        desk.take(base, MAP)
+        desk.take(base, MAP, **more)
         for number, assets in enumerate(inferred):
             desk.tell(0.7 + 0.1 * number, "keep")
             desk.take(_without(assets, covered), STOCK, left_to_inventory=sorted(covered))
         done = desk.done()
+    if data_dir is not None:
+        drop_unused_models(data_dir, store)
     desk.tell(1.0, "done")
     return done
 
@@ -370,6 +382,23 @@ class _Desk:
     def label(self, *, synthetic: bool) -> None:
         """Say whether the district is made up."""
         self.district = msgspec.structs.replace(self.district, synthetic=synthetic)
+
+    def settle(self, bounds: Bounds, report: ImportReport) -> None:
+        """Say so where the data lies outside the pack's district, and call it by its own name.
+
+        Without a name of its own the district keeps the pack's title.
+        """
+        pack = self.pack
+        west, south, east, north = pack.content.bounds
+        if bounds[0] <= east and bounds[2] >= west and bounds[1] <= north and bounds[3] >= south:
+            return
+        name = self.district.name
+        texts = catalogue("lingjing.engine").both(
+            "district.outside-pack", pack=pack.name, zone=pack.content.time_zone
+        )
+        report.notes.append((texts["zh-CN"], texts["en"]))
+        if name != pack.name:
+            self.district = msgspec.structs.replace(self.district, title_zh=name, title_en=name)
 
     def tell(self, share: float, step: str) -> None:
         """Report progress."""

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, create_app
+from lingjing.interfaces.http import API, branches, create_app, tiles
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
@@ -392,9 +392,9 @@ def test_titles_cover_every_kind_and_quantity_in_both_languages(client: Any) -> 
 def test_the_page_has_a_word_for_every_choice(client: Any, repository: Path) -> None:
     choices = client.get(f"{API}/vocabulary").json()["words"]
     for locale in ("zh-CN", "en"):
-        files = (repository / "console/src/messages").glob(f"*.{locale}.json")
-        texts = [file.read_text(encoding="utf-8") for file in files]
-        messages = {key: text for file in map(json.loads, texts) for key, text in file.items()}
+        messages: dict[str, str] = {}
+        for file in (repository / "console/src/messages").glob(f"*.{locale}.json"):
+            messages |= json.loads(file.read_text(encoding="utf-8"))
         for name, word in choices.items():
             for choice in word["choices"]:
                 assert messages.get(f"choice.{name}.{choice}"), f"{locale}: {name} {choice}"
@@ -405,8 +405,8 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     written = set(re.findall(r"^### `([A-Z]+) (/api/v1\S+)`", page, flags=re.MULTILINE))
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
-        (method, route.path)
-        for route in branches.ROUTES
+        (method, re.sub(r":[a-z]+\}", "}", route.path))
+        for route in (*branches.ROUTES, *tiles.ROUTES)
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert written - {("POST", OBSERVATIONS)} == reading | branching

@@ -147,6 +147,7 @@ def test_masks_say_which_features_hold_what_was_found(client: Any) -> None:
     chosen = [feature["properties"]["id"] for feature in layer["features"] if bits[feature["id"]]]
     row, column, _ = place.removeprefix("m").split("-")
     assert chosen == [sample.identifier("Building", f"b{row}-{column}")]
+    assert masks["assets"]["chosen"] == 1
 
 
 def test_a_part_of_the_list_and_the_place_of_one_object_agree(client: Any) -> None:

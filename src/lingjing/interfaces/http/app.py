@@ -19,7 +19,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lingjing.engine.access import Gate
-from lingjing.interfaces.http import branches
+from lingjing.engine.tiles3d.keeping import TileKeeper
+from lingjing.interfaces.http import branches, tiles, tiles3d
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
@@ -91,7 +92,9 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *tiles.ROUTES,
             *(branches.ROUTES if ledger is not None else ()),
+            *tiles3d.ROUTES,
             Route("/", page, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
             Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
@@ -109,6 +112,7 @@ def create_app(
         lifespan=life,
     )
     app.state.shelf = shelf
+    app.state.tiles3d = TileKeeper(data_dir, lambda: shelf.store)
     app.state.ledger = ledger
     return app
 

@@ -157,6 +157,14 @@ def state(request: Request) -> Response:
     return packed.answer(request)
 
 
+def stream(request: Request) -> Response:
+    """All that a run foresees for a layer, in one binary answer."""
+    parameters = request.path_params
+    asked = request.query_params.get("quantity", "")
+    names = [name for name in asked.split(",") if name]
+    return _shelf(request).stream(parameters["run"], parameters["layer"], names).answer(request)
+
+
 def card(request: Request) -> Response:
     """Everything about one object in the light of a run."""
     parameters = request.path_params
@@ -209,6 +217,7 @@ ENDPOINTS = {
     "/runs/{run}/objects": objects,
     "/runs/{run}/objects.{format}": export_objects,
     "/runs/{run}/state/{layer}": state,
+    "/runs/{run}/stream/{layer}": stream,
     "/runs/{run}/assets/{id}": card,
     "/runs/{run}/assets/{id}/readings": readings,
     "/runs/{run}/assets/{id}/history": history,

@@ -19,12 +19,13 @@ from lingjing.interfaces.http.layers import rounded_geometries
 from lingjing.interfaces.http.queries import whole_number
 from lingjing.interfaces.http.search import search_content
 from lingjing.interfaces.http.selection import (
+    MASKED,
     SORTS,
     Chosen,
     choose,
     choose_work,
     in_order,
-    packed_masks,
+    packed_mask,
     read_filters,
     read_quantities,
 )
@@ -91,7 +92,11 @@ def objects(request: Request) -> Response:
         found = np.flatnonzero(rows == place)
         content["place"] = int(found[0]) if found.size else None
     if request.query_params.get("masks") == "1":
-        content["masks"] = packed_masks(asked.chosen.masks)
+        district, shelf = asked.table.district, _shelf(request)
+        content["masks"] = {
+            layer: packed_mask(asked.chosen.holding, shelf.rows_of_features(district, layer))
+            for layer in MASKED
+        }
     return answer(content)
 
 

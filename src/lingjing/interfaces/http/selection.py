@@ -19,8 +19,8 @@ from lingjing.vocabulary import LingjingError, kinds, parse_instant, quantities
 
 MOST_TEXT: Final = 200
 SORTS: Final = ("chance", "probability", "onset", "title", "street", "kind")
-MASKED: Final = {"roads": "RoadSegment", "buildings": "Building", "facilities": "Facility"}
-"""Layer → kind of its features, for the masks that the map filters by."""
+MASKED: Final = ("roads", "buildings", "facilities", "assets")
+"""Layers that the map filters by a mask."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class Chosen:
         rows: Of the table, in the order wanted.
         chance: Probability at the hour asked for, all rows [n].
         facets: Filter → value → how many there are when only this filter is left out.
-        masks: Layer → whether its feature, or something in it, is chosen.
+        holding: Whether an object, or something in it, is chosen [n].
     """
 
     rows: NDArray[np.int64]
     chance: NDArray[np.float32]
     facets: dict[str, dict[str, int]]
-    masks: dict[str, NDArray[np.bool_]]
+    holding: NDArray[np.bool_]
 
 
 def choose(
@@ -138,7 +138,7 @@ def choose(
             ("owner", table.owner),
         )
     }
-    return Chosen(np.flatnonzero(wanted), foreseen.at(hour, table), facets, _masks(table, wanted))
+    return Chosen(np.flatnonzero(wanted), foreseen.at(hour, table), facets, _holding(table, wanted))
 
 
 def _conditions(
@@ -176,14 +176,13 @@ def _counts(words: Words, rows: NDArray[np.bool_]) -> dict[str, int]:
     return {name: count for name, count in pairs if name and count}
 
 
-def _masks(table: ObjectTable, wanted: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+def _holding(table: ObjectTable, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     holding = wanted.copy()
     holding[table.building[wanted & (table.building >= 0)]] = True
-    return {
-        layer: holding[table.rows_of[kind]]
-        for layer, kind in MASKED.items()
-        if kind in table.rows_of
-    }
+    parts = table.rows_of.get("BuildingPart", slice(0, 0))  # which look like their building
+    whole = table.building[parts]
+    holding[parts] |= (whole >= 0) & holding[whole]
+    return holding
 
 
 def in_order(
@@ -220,15 +219,18 @@ def _by_text(table: ObjectTable, rows: NDArray[np.int64], sort: str) -> NDArray[
     return by_place
 
 
-def packed_masks(masks: dict[str, NDArray[np.bool_]]) -> dict[str, dict[str, Any]]:
-    """Masks for an answer: base64 of one bit a feature, the first in the highest place."""
+def packed_mask(holding: NDArray[np.bool_], rows: NDArray[np.int64]) -> dict[str, Any]:
+    """A layer's mask for an answer: base64 of one bit a feature, the first in the highest place.
+
+    Args:
+        holding: Of `Chosen` [objects].
+        rows: Row of the table for each feature number, −1 for none [features].
+    """
+    mask = (rows >= 0) & holding[rows] if holding.size else np.zeros(rows.size, dtype=bool)
     return {
-        layer: {
-            "features": int(mask.size),
-            "chosen": int(mask.sum()),
-            "bits": base64.b64encode(np.packbits(mask).tobytes()).decode("ascii"),
-        }
-        for layer, mask in masks.items()
+        "features": int(mask.size),
+        "chosen": int(mask.sum()),
+        "bits": base64.b64encode(np.packbits(mask).tobytes()).decode("ascii"),
     }
 
 

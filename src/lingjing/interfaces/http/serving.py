@@ -20,6 +20,7 @@ from lingjing.engine.ingest_mqtt import MqttIntake
 from lingjing.engine.ingest_rules import read_rules
 from lingjing.engine.keeping import RunKeeper
 from lingjing.engine.settings import STORE_VARIABLE, open_ledger
+from lingjing.interfaces.http.corking import CorkedProtocol
 from lingjing.interfaces.http.observations import Observations
 from lingjing.interfaces.http.operations import Measured, Meters
 from lingjing.interfaces.http.root import create_root
@@ -158,6 +159,7 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     threading.Thread(target=root.page.state.shelf.warm, daemon=True).start()
     config = uvicorn.Config(
         with_capitals(Measured(root, meters)),
+        http=CorkedProtocol,
         log_level="warning",
         access_log=False,
         server_header=False,
