@@ -392,8 +392,9 @@ def test_titles_cover_every_kind_and_quantity_in_both_languages(client: Any) -> 
 def test_the_page_has_a_word_for_every_choice(client: Any, repository: Path) -> None:
     choices = client.get(f"{API}/vocabulary").json()["words"]
     for locale in ("zh-CN", "en"):
-        text = (repository / "console/src/messages" / f"{locale}.json").read_text(encoding="utf-8")
-        messages = json.loads(text)
+        messages: dict[str, str] = {}
+        for file in (repository / "console/src/messages").glob(f"*.{locale}.json"):
+            messages |= json.loads(file.read_text(encoding="utf-8"))
         for name, word in choices.items():
             for choice in word["choices"]:
                 assert messages.get(f"choice.{name}.{choice}"), f"{locale}: {name} {choice}"

@@ -4,57 +4,18 @@ from __future__ import annotations
 
 import bz2
 import gzip
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import osmium
 import pytest
 import shapely
+from osm_files import HOLE, ROUND, SQUARE, osm_xml
 
 from lingjing.sources.batches import Batch, Feature
 from lingjing.sources.maps import read_map, require_district_content, road_graph
 from lingjing.sources.osm_tags import tables
 from lingjing.vocabulary import LingjingError, words
-
-Nodes = Mapping[int, tuple[float, float]]
-Way = tuple[int, Sequence[int], Mapping[str, str]]
-Member = tuple[int, str]
-Relation = tuple[int, Sequence[Member], Mapping[str, str]]
-
-# A square of about 95 m by 111 m, and a smaller one inside it.
-SQUARE: Nodes = {1: (121.5, 31.28), 2: (121.501, 31.28), 3: (121.501, 31.281), 4: (121.5, 31.281)}
-HOLE: Nodes = {
-    5: (121.5003, 31.2803),
-    6: (121.5006, 31.2803),
-    7: (121.5006, 31.2806),
-    8: (121.5003, 31.2806),
-}
-ROUND = (1, 2, 3, 4, 1)
-
-
-def _tags(tags: Mapping[str, str]) -> str:
-    return "".join(f'<tag k="{key}" v="{value}"/>' for key, value in tags.items())
-
-
-def osm_xml(
-    nodes: Nodes,
-    ways: Sequence[Way] = (),
-    relations: Sequence[Relation] = (),
-    node_tags: Mapping[int, Mapping[str, str]] | None = None,
-) -> str:
-    """An OSM file of these objects, in their order."""
-    parts = ['<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6" generator="test">']
-    for number, (longitude, latitude) in nodes.items():
-        inner = _tags((node_tags or {}).get(number, {}))
-        parts.append(f'<node id="{number}" lon="{longitude}" lat="{latitude}">{inner}</node>')
-    for number, refs, tags in ways:
-        inner = "".join(f'<nd ref="{ref}"/>' for ref in refs) + _tags(tags)
-        parts.append(f'<way id="{number}">{inner}</way>')
-    for number, members, tags in relations:
-        inner = "".join(f'<member type="way" ref="{r}" role="{role}"/>' for r, role in members)
-        parts.append(f'<relation id="{number}">{inner}{_tags(tags)}</relation>')
-    return "\n".join([*parts, "</osm>"])
-
 
 Reader = Callable[..., tuple[Batch, list[Feature]]]
 
@@ -134,75 +95,6 @@ def test_vague_years_are_not_made_exact(read: Reader, text: str) -> None:
     batch, features = read(SQUARE, [(10, ROUND, {"building": "yes", "start_date": text})])
     assert "construction_year" not in one(features, "Building").attributes
     assert batch.report.dropped["unreadable-tag-start_date"].count == 1
-
-
-def test_parts_hang_on_the_building_that_holds_them(read: Reader) -> None:
-    tags = {
-        "building:part": "yes",
-        "building:levels": "9",
-        "building:min_level": "2",
-        "roof:shape": "half-hipped",
-        "roof:height": "2.5 m",
-    }
-    ways = [
-        (10, ROUND, {"building": "yes"}),
-        (11, (5, 6, 7, 8, 5), tags),
-        (12, (5, 6, 7, 8, 5), {"building:part": "no"}),
-    ]
-    batch, features = read(SQUARE | HOLE, ways)
-    assert [f.local for f in features if f.kind == "Building"] == ["osm-way-10"]
-    part = one(features, "BuildingPart")
-    assert part.local == "osm-way-11"
-    assert part.relationships == {"building": ("Building", "osm-way-10")}
-    found = values(part)
-    assert found.pop("footprint_area") == pytest.approx(28.6 * 33.3, rel=0.01)
-    assert found == {
-        "levels": 9.0,
-        "height": 27.0,
-        "min_level": 2.0,
-        "min_height": 6.0,
-        "roof_shape": "half_hipped",
-        "roof_height": 2.5,
-    }
-    assert part.attributes["min_height"].provenance.kind == "inferred"
-    assert part.attributes["roof_height"].provenance.kind == "imported"
-    assert batch.report.read["building parts"] == 1
-    assert batch.report.kept["BuildingPart"] == 1
-
-
-def test_a_part_drawn_as_a_relation_keeps_its_hole(read: Reader) -> None:
-    ways = [(10, ROUND, {"building": "yes"}), (11, ROUND, {}), (12, (5, 6, 7, 8, 5), {})]
-    relation = (
-        20,
-        [(11, "outer"), (12, "inner")],
-        {"type": "multipolygon", "building:part": "yes"},
-    )
-    _, features = read(SQUARE | HOLE, ways, [relation])
-    part = one(features, "BuildingPart")
-    assert part.local == "osm-relation-20"
-    assert len(part.geometry.interiors) == 1
-
-
-def test_a_part_of_no_building_is_left_out_and_counted(read: Reader) -> None:
-    far = {k + 10: (x + 0.01, y) for k, (x, y) in SQUARE.items()}
-    ways = [(10, ROUND, {"building": "yes"}), (11, (11, 12, 13, 14, 11), {"building:part": "yes"})]
-    batch, features = read(SQUARE | far, ways)
-    assert {f.kind for f in features} == {"Building"}
-    assert batch.report.dropped["part-without-building"].examples == ["osm-way-11"]
-
-
-def test_roofs_that_nobody_can_build_are_reported(read: Reader) -> None:
-    tags = {
-        "building": "yes",
-        "height": "12",
-        "min_height": "15",
-        "roof:shape": "wobbly",
-        "roof:height": "tall",
-    }
-    batch, features = read(SQUARE, [(10, ROUND, tags)])
-    assert values(one(features, "Building")).keys() == {"height", "footprint_area"}
-    for key in ("min_height", "roof:shape", "roof:height"):
-        assert batch.report.dropped[f"unreadable-tag-{key}"].count == 1
 
 
 def test_relation_with_a_hole_becomes_one_building(read: Reader) -> None:

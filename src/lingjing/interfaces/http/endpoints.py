@@ -32,6 +32,15 @@ def health(request: Request) -> Response:
     return answer({"status": "ok", "version": lingjing.__version__})
 
 
+def access(request: Request) -> Response:
+    """As whom the caller is seen, and what that may do."""
+    who = getattr(request.state, "principal", None)
+    if who is None:
+        return answer({"name": "local", "role": "administer", "guarded": False})
+    guarded = who.name != "local"
+    return answer({"name": who.name, "role": who.role, "guarded": guarded})
+
+
 def vocabulary(request: Request) -> Response:
     """Titles of kinds, quantities and words in both languages."""
     del request
@@ -151,6 +160,14 @@ def state(request: Request) -> Response:
     return packed.answer(request)
 
 
+def stream(request: Request) -> Response:
+    """All that a run foresees for a layer, in one binary answer."""
+    parameters = request.path_params
+    asked = request.query_params.get("quantity", "")
+    names = [name for name in asked.split(",") if name]
+    return _shelf(request).stream(parameters["run"], parameters["layer"], names).answer(request)
+
+
 def card(request: Request) -> Response:
     """Everything about one object in the light of a run."""
     parameters = request.path_params
@@ -173,6 +190,7 @@ def file(request: Request) -> Response:
 
 ENDPOINTS = {
     "/health": health,
+    "/access": access,
     "/vocabulary": vocabulary,
     "/districts": districts,
     "/districts/{district}": district,
@@ -182,6 +200,7 @@ ENDPOINTS = {
     "/runs/{run}": run,
     "/runs/{run}/work": work,
     "/runs/{run}/state/{layer}": state,
+    "/runs/{run}/stream/{layer}": stream,
     "/runs/{run}/assets/{id}": card,
     "/runs/{run}/files/{name:path}": file,
 }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from lingjing.engine.results import RUNS, RunFolder, list_runs
 from lingjing.engine.settings import open_store
 from lingjing.engine.tiles import Tiles
+from lingjing.engine.tiles_layers import layer_of
+from lingjing.interfaces.http import state_stream
 from lingjing.interfaces.http.answers import Packed, encode
 from lingjing.interfaces.http.layers import LAYERS, kind_of_layer, layer_geojson
 from lingjing.interfaces.http.runs import RunReader, headline, run_head
@@ -24,11 +27,13 @@ from lingjing.interfaces.http.state import (
     layer_state,
     state_content,
 )
+from lingjing.interfaces.http.state_reading import stream_of
 from lingjing.twin.contract import Store
 from lingjing.twin.entities import District
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError, kinds, parse_instant
 
+_MEDIA = {"layer": "application/geo+json", "stream": state_stream.MEDIA_TYPE}
 KEPT_ANSWERS = 48
 KEPT_RUNS = 4
 
@@ -108,8 +113,7 @@ class Shelf:
                 if key in self._answers:
                     self._answers.move_to_end(key)
                     return self._answers[key]
-            media = "application/geo+json" if key[0] == "layer" else "application/json"
-            packed = Packed.of(make(), media)
+            packed = Packed.of(make(), _MEDIA.get(key[0], "application/json"))
             with self._lock:
                 self._answers[key] = packed
                 self._makings.pop(key, None)
@@ -243,3 +247,19 @@ class Shelf:
             return encode(state_content(run, layer, chosen, state, head["start"], version))
 
         return self._kept(("state", run, stamp, version, layer, chosen), make)
+
+    def stream(self, run: str, layer: str, quantities: Sequence[str]) -> Packed:
+        """All that a run foresees for a layer, see `stream_of`."""
+        reader = self.reader(run)
+        layer_of(layer)
+        district = self.store.district(run_head(reader)["district"])
+        numbering = self.tiles.numbering(district.name, layer)
+        version = self.version(district)
+        stamp = hashlib.sha256(json.dumps(reader.record()).encode()).hexdigest()
+        key = ("stream", run, stamp, version, numbering.version, layer, *quantities)
+
+        def make() -> bytes:
+            view = functools.partial(self.view, district.name)
+            return stream_of(reader, layer, quantities, view, numbering, version)
+
+        return self._kept(key, make)
