@@ -189,6 +189,14 @@ export interface Vocabulary {
   quantities: Record<string, Title & { unit: string }>;
 }
 
+/** As whom the server sees this page. */
+export interface Who {
+  name: string;
+  role: "read" | "sense" | "operate" | "administer";
+  /** Whether the server lets in only who shows a key or token, or at least tells them apart. */
+  guarded: boolean;
+}
+
 /** What the server said no with. */
 export class ApiError extends Error {
   constructor(
@@ -239,6 +247,7 @@ const part = encodeURIComponent;
 
 export const api = {
   health,
+  who: () => get<Who>("access"),
   vocabulary: () => get<Vocabulary>("vocabulary"),
   districts: () => get<{ districts: District[] }>("districts"),
   layer: (district: District, layer: LayerName) =>

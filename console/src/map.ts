@@ -235,10 +235,15 @@ export class LingjingMap extends LitElement {
 
   /** Bring an object into view. */
   show(card: Card): void {
+    this.showPoint(card.point);
+  }
+
+  /** Bring a place into view, near enough to see single houses. */
+  showPoint(center: readonly [number, number]): void {
     const map = this.map;
     if (!map) return;
     this.moved = true;
-    map.easeTo({ center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still() ? 0 : 600 });
+    map.easeTo({ center: [...center], zoom: Math.max(map.getZoom(), 16), duration: still() ? 0 : 600 });
   }
 
   private controlWords(): Record<string, string> {

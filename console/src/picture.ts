@@ -41,10 +41,12 @@ export function drawPicture(map: HTMLCanvasElement, caption: Caption, mode: Mode
   const pen = canvas.getContext("2d");
   if (!pen) return canvas;
   const font = (size: number, weight = 400) => `${weight} ${size}px ${FONTS.join(",")}`;
+  pen.font = font(22);
+  const above = lines(`${caption.time} · ${caption.shows}`, (line) => pen.measureText(line).width <= width - 2 * EDGE);
   pen.font = font(20);
   const small = (line: string) => pen.measureText(line).width <= width - 2 * EDGE;
   const below = [...caption.labels, caption.attribution].filter(Boolean).flatMap((text) => lines(text, small));
-  const head = 2 * LINE + EDGE;
+  const head = (1 + above.length) * LINE + EDGE;
   const foot = 3 * LINE + below.length * LINE + EDGE;
   canvas.height = head + map.height + foot;
   pen.fillStyle = base.halo;
@@ -55,7 +57,7 @@ export function drawPicture(map: HTMLCanvasElement, caption: Caption, mode: Mode
   pen.font = font(26, 600);
   pen.fillText(caption.title, EDGE, EDGE);
   pen.font = font(22);
-  pen.fillText(`${caption.time} · ${caption.shows}`, EDGE, EDGE + LINE);
+  above.forEach((line, at) => pen.fillText(line, EDGE, EDGE + (1 + at) * LINE));
   drawScale(pen, head + map.height + LINE, width, mode, theme, font(18));
   pen.font = font(20);
   pen.fillStyle = base.label;

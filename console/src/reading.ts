@@ -1,6 +1,7 @@
 /** What is read from the server: the district and run shown, and whether the server answers. */
 
 import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { setAccessKey } from "./access";
 import {
   api,
   ApiError,
@@ -10,6 +11,7 @@ import {
   type RunDetail,
   type RunHead,
   type StateLayer,
+  type Who,
   type WorkPage,
 } from "./api";
 import { readEvent, type EntityChange } from "./changes";
@@ -66,6 +68,10 @@ interface Shown {
   /** Entities that changed or went while the page looked on; the newest of each. */
   changes: ReadonlyMap<string, EntityChange>;
   problem: ApiError | null;
+  /** As whom the server sees this page; null until it said so. */
+  who: Who | null;
+  /** Whether the server wants a key before it shows anything. */
+  locked: ApiError | null;
   /** What parts of the page keep in the shared address, by their own keys. */
   shared: Readonly<Record<string, string>>;
 }
@@ -96,6 +102,8 @@ const NOTHING: Readonly<Shown> = {
   newRun: null,
   changes: new Map(),
   problem: null,
+  who: null,
+  locked: null,
   shared: {},
 };
 
@@ -197,6 +205,7 @@ export class Reading implements ReactiveController {
         this.live.noted(false);
         this.change({ goneSince: this.now.goneSince ?? this.lastAnswer });
       }
+      else if (error instanceof ApiError && error.status === 401) this.change({ locked: error });
       else if (error instanceof ApiError) this.change({ problem: error });
       else throw error;
     } finally {
@@ -214,8 +223,17 @@ export class Reading implements ReactiveController {
     this.change({ shared: value ? { ...others, [key]: value } : others });
   }
 
+  /** Come in with a key, or with none: everything is read anew. */
+  async enter(key: string): Promise<void> {
+    setAccessKey(key);
+    this.change({ ...NOTHING, link: this.now.link });
+    await this.start();
+  }
+
   /** Read what there is, then the district and run of a shared place, or the newest run. */
   async begin(place: SharedPlace): Promise<void> {
+    const who = await api.who();
+    this.change({ who, locked: null });
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary(), api.health()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
     this.change({ titles, districts, runs, shared: place.shared });

@@ -41,6 +41,15 @@ def health(request: Request) -> Response:
     return answer({"status": "ok", "version": lingjing.__version__})
 
 
+def access(request: Request) -> Response:
+    """As whom the caller is seen, and what that may do."""
+    who = getattr(request.state, "principal", None)
+    if who is None:
+        return answer({"name": "local", "role": "administer", "guarded": False})
+    guarded = who.name != "local"
+    return answer({"name": who.name, "role": who.role, "guarded": guarded})
+
+
 def vocabulary(request: Request) -> Response:
     """Titles of kinds, quantities and words in both languages."""
     del request
@@ -204,6 +213,7 @@ def file(request: Request) -> Response:
 
 ENDPOINTS = {
     "/health": health,
+    "/access": access,
     "/vocabulary": vocabulary,
     "/districts": districts,
     "/districts/{district}": district,
