@@ -314,6 +314,11 @@ def compared(before: Document, after: Document) -> tuple[bool, bool]:
         others = old.get(name)
         if others is datasets:
             continue
+        if others is not None and len(others) == len(datasets) == 1:
+            # By far the commonest: one instance that is followed by another.
+            (one,), (other,) = datasets.values(), others.values()
+            if one["type"] == other["type"] != "GeoProperty":
+                continue
         kinds = [item["type"] for item in datasets.values()]
         earlier = [] if others is None else [item["type"] for item in others.values()]
         moved = moved or "GeoProperty" in kinds or "GeoProperty" in earlier

@@ -446,6 +446,14 @@ def test_an_answer_asked_for_twice_at_once_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
-    row = job_content({"assets": [str(number) for number in range(3000)]})
+    row = job_content(
+        {
+            "assets": [str(number) for number in range(3000)],
+            "expected_harm_households": 0.0,
+            "averted_share": 0.5,
+            "score": 0.0,
+        }
+    )
+    assert row["factors"]["lead_factor"] is None
     assert row["assets"] == [str(number) for number in range(20)]
     assert row["asset_count"] == 3000
