@@ -45,8 +45,12 @@ NOTE = "<!-- Written by tools/write_reference.py from the code; change it there.
 
 def _walk(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield words
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from _walk(inner, (*words, name))
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _walk(inner, (*words, name))
 
 
 COMMANDS = tuple(_walk(lingjing))

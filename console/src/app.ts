@@ -3,23 +3,29 @@
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./card";
 import "./head";
-import "./legend";
+import "./key-entry";
 import "./map";
-import "./object-table";
-import "./run-facts";
+import "./map-tools";
+import "./status";
+import "./story";
 import "./time-bar";
-import "./work-list";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
-import { keepSettings, readPlace, readSettings, writePlace, type Settings } from "./memory";
+import type { Drawn } from "./map-tools";
+import { keepSettings, readSettings, type Settings } from "./memory";
+import { drawPicture, savePicture } from "./picture";
 import { LIKELY, Reading } from "./reading";
+import { readPlace, understood, writePlace, type MapView } from "./share";
+import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
-import { date, of, percent, setLocale, t } from "./text";
-import type { Filters } from "./work-list";
+import { chaptersOf, type Chapter } from "./story";
+import { sunAt, type Sun } from "./sun";
+import { clock, date, of, percent, setLocale, t, zoneName } from "./text";
+import { present } from "./time";
 
-type Tab = "work" | "objects" | "run";
-const TABS: readonly Tab[] = ["work", "objects", "run"];
+import.meta.glob("./tabs/*.ts", { eager: true });
+
 /** Where the layout becomes one column; the style sheet has the same query. */
 const NARROW = "(max-width: 860px), (max-aspect-ratio: 3/4)";
 
@@ -29,29 +35,60 @@ interface OpenObject {
   from: "map" | "list" | "table" | "card";
 }
 
+interface ViewChanged {
+  zoom: number;
+  bounds: number[];
+  view: MapView | null;
+}
+
 export class LingjingConsole extends LitElement {
   static override properties = {
     narrow: { state: true },
     mode: { state: true },
+    solid: { state: true },
+    sunlit: { state: true },
+    view: { state: true },
     tab: { state: true },
+    stage: { state: true },
     card: { state: true },
     job: { state: true },
     language: { state: true },
     theme: { state: true },
     elder: { state: true },
     said: { state: true },
+    strangeLink: { state: true },
+    telling: { state: true },
+    told: { state: true },
+    keyAsked: { state: true },
   };
 
   declare narrow: boolean;
   declare mode: Mode;
-  declare tab: Tab;
+  declare solid: boolean;
+  declare sunlit: boolean;
+  /** What is in view, where a person chose it. */
+  declare view: MapView | null;
+  /** Id of the tab in view. */
+  declare tab: string;
+  /** Id of what takes the map's place; empty for the map itself. */
+  declare stage: string;
   declare card: Card | null;
   declare job: string;
   declare language: Locale;
   declare theme: Theme;
   declare elder: boolean;
   declare said: string;
+  /** Whether the page was opened by an address of a newer form. */
+  declare strangeLink: boolean;
+  /** A short word of what was just done; empty for none. */
+  declare told: string;
+  /** Whether the story is being told. */
+  declare telling: boolean;
+  /** Whether somebody wants to enter another key. */
+  declare keyAsked: boolean;
 
+  private middleOf: readonly number[] | null = null;
+  private middleIs: readonly [number, number] | null = null;
   private opener: HTMLElement | null = null;
   private readonly reading = new Reading(this, () => this.start());
   private readonly column = window.matchMedia(NARROW);
@@ -63,13 +100,21 @@ export class LingjingConsole extends LitElement {
     const settings = readSettings();
     this.narrow = this.column.matches;
     this.mode = "probability";
+    this.solid = false;
+    this.sunlit = false;
+    this.view = null;
     this.tab = "work";
+    this.stage = "";
     this.card = null;
     this.job = "";
     this.language = settings.language;
     this.theme = settings.theme;
     this.elder = settings.elder;
     this.said = "";
+    this.telling = false;
+    this.told = "";
+    this.keyAsked = false;
+    this.strangeLink = understood(location.hash) === "newer";
     setLocale(this.language);
   }
 
@@ -98,7 +143,9 @@ export class LingjingConsole extends LitElement {
     const { district, run, hour } = this.reading.now;
     document.title = `${t("page.title")}${district ? ` · ${of(district.title)}` : ""}`;
     if (!district) return;
-    writePlace({ district: district.name, run: run?.run ?? "", hour, mode: this.mode, object: this.card?.id ?? "" });
+    const { quantities, shared } = this.reading.now;
+    const { mode, tab, stage, view, solid, sunlit } = this;
+    writePlace({ ...{ district: district.name, run: run?.run ?? "", hour, object: this.card?.id ?? "" }, mode, tab, stage, view, solid, sunlit, quantities, shared });
   }
 
   /** Put language, theme and size on the document, where the style sheet reads them. */
@@ -119,8 +166,13 @@ export class LingjingConsole extends LitElement {
   private async start(): Promise<void> {
     await this.reading.guarded(async () => {
       const place = readPlace();
-      this.mode = place.mode;
+      const { mode, solid, sunlit } = place;
+      Object.assign(this, { mode, solid, sunlit });
       await this.reading.begin(place);
+      await this.updateComplete;
+      if (place.view) this.map?.look(place.view);
+      if (stageOf(place.stage)) this.stage = place.stage;
+      if (allTabs().some((tab) => tab.id === place.tab)) this.chooseTab(place.tab);
       if (place.object) await this.open({ id: place.object, from: "map" });
     });
   }
@@ -200,12 +252,17 @@ export class LingjingConsole extends LitElement {
   }
 
   private header() {
-    const { districts, district, runs, run } = this.reading.now;
+    const { districts, district, link, runs, run, who } = this.reading.now;
     return html`<lingjing-head .districts=${districts ?? []} .district=${district} .runs=${runs} .run=${run}
-      .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow}
+      .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow} .who=${who}
+      @tell-story=${() => (this.telling = true)}
+      @save-picture=${() => void this.savePicture()}
+      @copy-link=${() => void this.copyLink()}
+      @show-key=${() => (this.keyAsked = true)}
       @district-chosen=${(event: CustomEvent<string>) => this.onDistrict(event.detail)}
       @run-chosen=${(event: CustomEvent<string>) => this.onRun(event.detail)}
-      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>`;
+      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>
+      <lingjing-status .link=${link} .district=${district} .run=${run} .language=${this.language} .folded=${this.narrow || this.elder}></lingjing-status>`;
   }
 
   private onDistrict(name: string): void {
@@ -219,7 +276,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private notices() {
-    const { goneSince, problem } = this.reading.now;
+    const { goneSince, newRun, problem } = this.reading.now;
     return html`
       ${goneSince !== null
         ? html`<div class="notice bad" role="alert" id="server-gone">${t("notice.gone", { time: date(new Date(goneSince).toISOString()) })}</div>`
@@ -228,11 +285,24 @@ export class LingjingConsole extends LitElement {
         ? html`<div class="notice bad" role="alert">${of(problem.what)} ${of(problem.remedy)}
             <button type="button" @click=${() => this.reading.dismissProblem()}>${t("notice.dismiss")}</button></div>`
         : nothing}
+      ${newRun
+        ? html`<div class="notice" role="status" id="new-run">${t("notice.newRun")} <button type="button" @click=${() => this.onRun(newRun)}>${t("notice.showRun")}</button></div>`
+        : nothing}
+      ${this.told
+        ? html`<div class="notice" role="status" id="told">${this.told} <button type="button" @click=${() => (this.told = "")}>${t("notice.dismiss")}</button></div>`
+        : nothing}
+      ${this.strangeLink
+        ? html`<div class="notice" role="status" id="strange-link">${t("notice.newerLink")} <button type="button" @click=${() => (this.strangeLink = false)}>${t("notice.dismiss")}</button></div>`
+        : nothing}
     `;
   }
 
   private main() {
-    const { addresses, assets, assetState, district, districts, first, goneSince, loading, marked, run, states } = this.reading.now;
+    const { district, districts, first, goneSince, likely, loading, locked, past, run, who } = this.reading.now;
+    if (locked || this.keyAsked) {
+      return html`<main class="blank"><lingjing-key-entry .language=${this.language} .who=${who} .refused=${locked && locked.code !== "access.needed" ? `${of(locked.what)} ${of(locked.remedy)}` : ""}
+        @key-entered=${(event: CustomEvent<string>) => this.enter(event.detail)}></lingjing-key-entry></main>`;
+    }
     if (districts === null) {
       return html`<main class="blank"><p aria-live="polite">${loading ? t("state.loading") : t("state.noAnswer")}</p></main>`;
     }
@@ -245,58 +315,123 @@ export class LingjingConsole extends LitElement {
       <main class="work-place ${goneSince === null ? "" : "stale"}"
         @open-object=${(event: CustomEvent<OpenObject>) => void this.open(event.detail)}
         @close-object=${() => this.close()}
-        @view-changed=${(event: CustomEvent<{ zoom: number; bounds: number[] }>) => void this.reading.view(event.detail.zoom, event.detail.bounds)}>
-        <div class="map-side">
-          <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .mode=${this.mode}
-            .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district.bounds}
-            .work=${marked} .card=${this.card}
-            .assets=${assets} .assetState=${assetState}></lingjing-map>
-          ${run ? this.mapTools() : nothing}
-        </div>
+        @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}
+        @show-tab=${(event: CustomEvent<string>) => this.chooseTab(event.detail)}
+        @show-stage=${(event: CustomEvent<string>) => (this.stage = stageOf(event.detail) ? event.detail : "")}
+        @view-changed=${(event: CustomEvent<ViewChanged>) => this.onView(event.detail)}>
+        <div class="map-side">${stageOf(this.stage)?.content(this.context) ?? this.mapStage()}</div>
         ${run
-          ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
-              .first=${first} .language=${this.language} .counts=${this.counts()}
-              @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}></lingjing-time-bar>`
+          ? html`<div class="time-side">${this.telling ? this.story() : nothing}<lingjing-time-bar .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
+              .first=${first} .past=${past} .now=${this.present} .likely=${likely} .place=${this.middle} .language=${this.language} .counts=${this.counts()}
+              ></lingjing-time-bar></div>`
           : nothing}
         <aside class="panel" id="panel" tabindex="-1" aria-label=${t("panel.label")}>${this.panel()}</aside>
       </main>
     `;
   }
 
+  private mapStage() {
+    const { addresses, assets, assetState, district, marked, outlines, quantities, run, states, titles } = this.reading.now;
+    return html`
+      <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
+        .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
+        .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
+        .assets=${assets} .assetState=${assetState} .outlines=${outlines}></lingjing-map>
+      <lingjing-map-tools .mode=${this.mode} .solid=${this.solid} .sunlit=${this.sunlit} .theme=${this.theme} .language=${this.language}
+        .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .titles=${titles} .sun=${this.sun}
+        @drawing-chosen=${(event: CustomEvent<Partial<Drawn>>) => Object.assign(this, event.detail)}
+        @quantity-chosen=${(event: CustomEvent<{ layer: StateLayer; quantity: string }>) => this.reading.chooseQuantity(event.detail.layer, event.detail.quantity)}></lingjing-map-tools>
+    `;
+  }
+
+  /** When hour 0 is [ms]. */
+  private get startsAt(): number {
+    const { run } = this.reading.now;
+    return run ? Date.parse(run.start) : Date.now();
+  }
+
+  /** The present hour, where it lies within what the time bar covers. */
+  private get present(): number | null {
+    const { run, past } = this.reading.now;
+    const hour = Math.floor((present() - this.startsAt) / 3_600_000);
+    return run && hour >= -past && hour <= run.hours ? hour : null;
+  }
+
+  /** Longitude and latitude of the district's middle. */
+  private get middle(): readonly [number, number] | null {
+    const bounds = this.reading.now.district?.bounds ?? null;
+    if (bounds !== this.middleOf) {
+      this.middleOf = bounds;
+      this.middleIs = bounds && [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2];
+    }
+    return this.middleIs;
+  }
+
+  private get sun(): Sun | null {
+    const { middle } = this;
+    return middle && this.sunlit ? sunAt(this.startsAt + this.at * 3_600_000, ...middle) : null;
+  }
+
+  private get context(): PageContext {
+    const { reading, language, theme, elder, narrow, card, job } = this;
+    return { reading, hour: this.at, language, theme, elder, narrow, card, job };
+  }
+
+  private story() {
+    const { first, marked, run, states } = this.reading.now;
+    if (!run) return nothing;
+    return html`<lingjing-story .chapters=${chaptersOf(run, Object.values(states), first, marked)} .hour=${this.at} .language=${this.language}
+      @story-step=${(event: CustomEvent<Chapter>) => this.onChapter(event.detail)}
+      @story-closed=${() => (this.telling = false)}></lingjing-story>`;
+  }
+
+  private onChapter({ hour, at }: Chapter): void {
+    this.reading.setHour(hour);
+    if (at) this.map?.showPoint(at);
+    else this.map?.showAll();
+  }
+
+  private enter(key: string): void {
+    this.keyAsked = false;
+    this.card = null;
+    void this.reading.enter(key);
+  }
+
+  private async copyLink(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.said = t("said.link");
+    } catch {
+      this.said = t("said.noLink"); // the browser does not let us; the address bar has it
+    }
+    this.told = this.said;
+  }
+
+  /** The map with its time, its legend and its sources, as a file. */
+  private async savePicture(): Promise<void> {
+    const { district, quantities, run, titles } = this.reading.now;
+    const map = this.map?.canvas;
+    if (!map || !district) return;
+    const shows = Object.values(quantities).map((name) => of(titles[name])).filter(Boolean).join(" / ");
+    const time = run ? `${clock(this.startsAt + this.at * 3_600_000)} ${zoneName()} · ${of(run.scenario_title)} ${date(run.start)}` : date(district.updated_at);
+    const labels = run ? run.labels.map(of) : district.synthetic ? [t("label.syntheticDistrict")] : [];
+    const caption = { title: of(district.title), time, shows: shows && `${shows} · ${t(`legend.unit.${this.mode}`)}`, labels, attribution: `${t("foot.data")} ${this.attributions()}` };
+    await savePicture(drawPicture(map, caption, this.mode, this.theme), `${district.name}-${run?.run ?? ""}-${this.at}h.png`);
+  }
+
+  private onView({ zoom, bounds, view }: ViewChanged): void {
+    this.view = view;
+    void this.reading.view(zoom, bounds);
+  }
+
   private counts(): string {
     const { roads, buildings } = this.reading.now.states;
+    if (this.at < 0) return t("time.beforeRun");
     return t("time.counts", {
       likely: percent(LIKELY),
       roads: roads ? countAt(roads, this.at, LIKELY) : 0,
       buildings: buildings ? countAt(buildings, this.at, LIKELY) : 0,
     });
-  }
-
-  private mapTools() {
-    return html`
-      <div class="map-tools">
-        <fieldset class="modes"><legend class="visually-hidden">${t("mode.label")}</legend>
-          ${(["probability", "onset"] as const).map(
-            (mode) => html`<label><input type="radio" name="mode" value=${mode} .checked=${this.mode === mode} @change=${() => (this.mode = mode)} /><span>${t(`mode.${mode}`)}</span></label>`,
-          )}
-        </fieldset>
-        <details class="legend-fold" ?open=${!this.narrow && !this.elder}>
-          <summary>${t("legend.title")}</summary>
-          ${(["roads", "buildings"] as const).map((layer) => this.quantityChoice(layer))}
-          <lingjing-legend .mode=${this.mode} .theme=${this.theme} .language=${this.language}></lingjing-legend>
-        </details>
-      </div>
-    `;
-  }
-
-  private quantityChoice(layer: StateLayer) {
-    const { run, quantities, titles } = this.reading.now;
-    const names = run?.quantities[layer] ?? [];
-    if (names.length === 0) return nothing;
-    return html`<label class="quantity">${t(`layer.${layer}`)}
-      <select name="quantity-${layer}" @change=${(event: Event) => this.reading.chooseQuantity(layer, (event.target as HTMLSelectElement).value)}>
-        ${names.map((name) => html`<option value=${name} ?selected=${name === quantities[layer]}>${of(titles[name]) || name}</option>`)}
-      </select></label>`;
   }
 
   private panel() {
@@ -308,43 +443,53 @@ export class LingjingConsole extends LitElement {
             <pre><code>lingjing run coldwave --district ${district?.name ?? ""} --weather NAME --start 2023-12-20T12:00+08:00 --hours 72 --members 31 --seed 7</code></pre></div>`;
     }
     return html`
+      ${this.card ? this.cardNews(this.card) : nothing}
       ${this.card
         ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.at} .start=${Date.parse(run.start)}
             .language=${this.language} .theme=${this.theme} .scale=${this.elder ? 1.5 : 1}></lingjing-card>`
         : nothing}
       <div class="tabs-and-lists" ?hidden=${this.card !== null}>
         <div role="tablist" class="tabs" aria-label=${t("panel.label")}>
-          ${TABS.map((tab) => html`<button type="button" role="tab" id="tab-${tab}" aria-controls="tabpanel" aria-selected=${this.tab === tab} tabindex=${this.tab === tab ? 0 : -1} @click=${() => this.chooseTab(tab)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(`tab.${tab}`)}</button>`)}
+          ${allTabs().map(({ id, label }) => html`<button type="button" role="tab" id="tab-${id}" aria-controls="tabpanel" aria-selected=${this.tab === id} tabindex=${this.tab === id ? 0 : -1} @click=${() => this.chooseTab(id)} @keydown=${(event: KeyboardEvent) => this.onTabKey(event)}>${t(label)}</button>`)}
         </div>
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
   }
 
-  private chooseTab(tab: Tab): void {
-    this.tab = tab;
-    this.reading.wantTable(tab === "objects");
+  /** What happened to the object of the open card since it was read. */
+  private cardNews(card: Card) {
+    const change = this.reading.now.changes.get(card.id);
+    if (!change) return nothing;
+    if (change.deleted) return html`<p class="notice bad" role="alert" id="card-gone">${t("card.deleted")}</p>`;
+    return html`<p class="notice" role="status" id="card-changed">${t("card.changed")}
+      <button type="button" @click=${() => this.readAgain(card)}>${t("card.readAgain")}</button></p>`;
+  }
+
+  private readAgain(card: Card): void {
+    this.reading.forgetChange(card.id);
+    void this.open({ id: card.id, job: this.job, from: "card" });
+  }
+
+  private chooseTab(id: string): void {
+    const tabs = allTabs();
+    if (!tabs.some((tab) => tab.id === id)) return;
+    this.tab = id;
+    for (const tab of tabs) tab.shown?.(this.context, tab.id === id);
   }
 
   private onTabKey(event: KeyboardEvent): void {
+    const tabs = allTabs().map((tab) => tab.id);
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();
-    const at = (TABS.indexOf(this.tab) + step + TABS.length) % TABS.length;
-    this.chooseTab(TABS[at] ?? "work");
+    const at = (tabs.indexOf(this.tab) + step + tabs.length) % tabs.length;
+    this.chooseTab(tabs[at] ?? "work");
     void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#tab-${this.tab}`)?.focus());
   }
 
   private tabContent() {
-    const { district, features, filters, page, run, states } = this.reading.now;
-    if (this.tab === "work") {
-      return html`<lingjing-work-list .page=${page} .filters=${filters} .language=${this.language} .chosen=${this.job} .folded=${this.narrow || this.elder}
-        @filters-changed=${(event: CustomEvent<Filters>) => void this.reading.filter(event.detail)}></lingjing-work-list>`;
-    }
-    if (this.tab === "objects") {
-      return html`<lingjing-object-table .layers=${features} .states=${states} .hour=${this.at} .language=${this.language}></lingjing-object-table>`;
-    }
-    return html`<lingjing-run-facts .run=${run} .district=${district} .language=${this.language}></lingjing-run-facts>`;
+    return allTabs().find((tab) => tab.id === this.tab)?.content(this.context) ?? nothing;
   }
 }
 

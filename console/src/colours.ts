@@ -3,7 +3,8 @@
  * also read in grey and with any colour blindness; `tests/colours.test.ts` holds them to it.
  */
 
-export type Mode = "probability" | "onset";
+export const MODES = ["probability", "onset"] as const;
+export type Mode = (typeof MODES)[number];
 export type Theme = "day" | "night";
 
 export interface Step {
@@ -33,6 +34,23 @@ export function steps(mode: Mode, theme: Theme): Step[] {
   return bounds.map((from, at) => ({ from, colour: colours[at] ?? "#888888" }));
 }
 
+/** Class of nothing: no result, or none worth a colour. */
+export const NONE = -1;
+
+/** Class of each of the 256 bytes that a state may hold; `NONE` where nothing is drawn. */
+export function classes(mode: Mode): Int8Array {
+  const table = new Int8Array(256).fill(NONE);
+  const scale = steps(mode, "day");
+  for (let byte = 0; byte < 256; byte++) {
+    if (mode === "onset" && byte === 255) continue;
+    scale.forEach((step, at) => byte >= step.from && (table[byte] = at));
+  }
+  return table;
+}
+
+/** First and last class that get a mark beside their colour: 60 % and more, or within 12 h. */
+export const STRONG: Record<Mode, readonly [number, number]> = { probability: [3, 4], onset: [0, 1] };
+
 export interface BaseColours {
   background: string;
   district: string;
@@ -47,6 +65,10 @@ export interface BaseColours {
   selected: string;
   facility: string;
   facilityText: string;
+  /** A building that stands, without a colour of its own. */
+  body: string;
+  /** Ground in shadow. */
+  shade: string;
 }
 
 export const BASE: Record<Theme, BaseColours> = {
@@ -64,6 +86,8 @@ export const BASE: Record<Theme, BaseColours> = {
     selected: "#0057d9",
     facility: "#1c4f75",
     facilityText: "#ffffff",
+    body: "#f4f5f5",
+    shade: "#cbd2da",
   },
   night: {
     background: "#0d1319",
@@ -79,5 +103,13 @@ export const BASE: Record<Theme, BaseColours> = {
     selected: "#6fb6ff",
     facility: "#a9d3f5",
     facilityText: "#0d1319",
+    body: "#3a4652",
+    shade: "#05090d",
   },
 };
+
+/** Red, green and blue of `#rrggbb`, 0 to 1. */
+export function channels(hex: string): [number, number, number] {
+  const at = (from: number) => parseInt(hex.slice(from, from + 2), 16) / 255;
+  return [at(1), at(3), at(5)];
+}

@@ -1,2 +1,2 @@
-import "./styles.css";
+import "./styles/index.css";
 import "./app";

@@ -1,36 +1,28 @@
 /** The map's style: local sources only, no tiles, glyphs or sprites from anywhere. */
 
-import type { ExpressionSpecification, StyleSpecification } from "maplibre-gl";
-import { BASE, steps, type Mode, type Theme } from "./colours";
-import { NO_ONSET } from "./state";
-import type { Locale } from "./api";
+import type { ExpressionSpecification, FillExtrusionLayerSpecification, SourceSpecification, StyleSpecification } from "maplibre-gl";
+import type { LayerName, Locale, Tiles } from "./api";
+import { BASE, NONE, STRONG, steps, type Mode, type Theme } from "./colours";
+import { BASE_HEIGHT, GUESSED, HEIGHT } from "./solid";
 
 export const FONTS = ["Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei", "sans-serif"];
 
-const value: ExpressionSpecification = ["coalesce", ["feature-state", "v"], -1];
+const state: ExpressionSpecification = ["coalesce", ["feature-state", "c"], NONE];
 
-/** Colour of a feature by the byte in its state. */
-export function valueColour(mode: Mode, theme: Theme, plain: string): ExpressionSpecification {
-  const scale = steps(mode, theme);
-  const [first, ...rest] = scale;
-  const stepped: unknown[] = ["step", value, plain, first?.from ?? 0, first?.colour ?? plain];
-  for (const step of rest) stepped.push(step.from, step.colour);
-  const expression = stepped as ExpressionSpecification;
-  return mode === "onset" ? ["case", [">=", value, NO_ONSET], plain, expression] : expression;
+/** Colour of a feature by the class in its state. */
+export function classColour(mode: Mode, theme: Theme, plain: string): ExpressionSpecification {
+  const stepped: unknown[] = ["step", state, plain];
+  steps(mode, theme).forEach((step, at) => stepped.push(at, step.colour));
+  return stepped as ExpressionSpecification;
 }
 
 /** Whether a feature deserves a mark beside its colour: likely, or soon. */
 function strong(mode: Mode): ExpressionSpecification {
-  return mode === "probability"
-    ? [">=", value, Math.ceil(0.6 * 255)]
-    : ["all", [">=", value, 0], ["<", value, 12]];
+  const [first, last] = STRONG[mode];
+  return ["all", [">=", state, first], ["<=", state, last]];
 }
 
-function marked(mode: Mode): ExpressionSpecification {
-  return mode === "probability"
-    ? [">=", value, Math.ceil(0.05 * 255)]
-    : ["all", [">=", value, 0], ["<", value, NO_ONSET]];
-}
+const marked: ExpressionSpecification = [">=", state, 0];
 
 function nameOf(locale: Locale): ExpressionSpecification {
   return locale === "en"
@@ -41,7 +33,7 @@ function nameOf(locale: Locale): ExpressionSpecification {
 function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
   const rank: ExpressionSpecification = [
     "match",
-    ["get", "road_class"],
+    ["coalesce", ["get", "class"], ["get", "road_class"]],
     ["motorway", "trunk", "primary"],
     2.2,
     ["secondary"],
@@ -52,36 +44,73 @@ function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
     0.7,
     1,
   ];
-  const boost: ExpressionSpecification = ["case", strong(mode), 1.6, marked(mode), 1.25, 1];
+  const boost: ExpressionSpecification = ["case", strong(mode), 1.6, marked, 1.25, 1];
   const at = (width: number, part: number): ExpressionSpecification => ["+", ["*", width, rank, boost], extra * part];
   return ["interpolate", ["exponential", 1.5], ["zoom"], 10, at(0.5, 0.2), 13, at(1.3, 0.5), 16, at(4, 1), 19, at(16, 1)];
 }
 
-const empty = { type: "FeatureCollection" as const, features: [] };
+const EMPTY = { type: "FeatureCollection" as const, features: [] };
 
-export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: number): StyleSpecification {
+/** Where the layers lie: as vector tiles, or as one GeoJSON file. */
+export type Addresses = Partial<Record<LayerName, string | Tiles>>;
+
+export interface Drawing {
+  mode: Mode;
+  theme: Theme;
+  language: Locale;
+  /** Of letters and signs. */
+  scale: number;
+  /** Whether buildings stand up. */
+  solid: boolean;
+  addresses: Addresses;
+}
+
+export function buildStyle({ mode, theme, language, scale, solid, addresses }: Drawing): StyleSpecification {
   const base = BASE[theme];
-  const source = (data: GeoJSON.FeatureCollection = empty) => ({ type: "geojson" as const, data, tolerance: 0.2 });
+  const source = (layer?: LayerName): SourceSpecification => {
+    const lies = layer && addresses[layer];
+    if (typeof lies !== "object") return { type: "geojson", data: lies ?? EMPTY, tolerance: 0.2 };
+    const { tiles, minzoom, maxzoom, bounds } = lies;
+    return { type: "vector", tiles, minzoom, maxzoom, bounds };
+  };
+  /** A layer's source, and the layer in its tiles where it has tiles. */
+  const from = (layer: LayerName) => (typeof addresses[layer] === "object" ? { source: layer, "source-layer": layer } : { source: layer });
   const label = (size: number) => ({ "text-font": FONTS, "text-size": size * scale });
   const halo = { "text-color": base.label, "text-halo-color": base.halo, "text-halo-width": 1.6 };
+  const standing = { visibility: solid ? ("visible" as const) : ("none" as const) };
+  const raised = (guessed: boolean): FillExtrusionLayerSpecification => ({
+    id: guessed ? "buildings-guessed" : "buildings-known",
+    type: "fill-extrusion",
+    ...from("buildings"),
+    minzoom: 12,
+    filter: guessed ? GUESSED : ["!", GUESSED],
+    layout: standing,
+    paint: {
+      "fill-extrusion-color": classColour(mode, theme, base.body),
+      "fill-extrusion-height": HEIGHT,
+      "fill-extrusion-base": BASE_HEIGHT,
+      // What is only guessed can be seen through.
+      "fill-extrusion-opacity": guessed ? 0.68 : 0.97,
+    },
+  });
   return {
     version: 8,
     sources: {
-      "sub-districts": source(),
-      roads: source(),
-      buildings: source(),
-      facilities: source(),
+      "sub-districts": source("sub-districts"),
+      roads: source("roads"),
+      buildings: source("buildings"),
+      facilities: source("facilities"),
       assets: source(),
       work: source(),
       selected: source(),
     },
     layers: [
       { id: "background", type: "background", paint: { "background-color": base.background } },
-      { id: "sub-district-fill", type: "fill", source: "sub-districts", paint: { "fill-color": base.district } },
+      { id: "sub-district-fill", type: "fill", ...from("sub-districts"), paint: { "fill-color": base.district } },
       {
         id: "road-edge",
         type: "line",
-        source: "roads",
+        ...from("roads"),
         layout: { "line-cap": "round", "line-join": "round" },
         paint: {
           "line-color": ["case", strong(mode), base.strong, base.roadEdge],
@@ -91,20 +120,20 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       {
         id: "roads",
         type: "line",
-        source: "roads",
+        ...from("roads"),
         layout: { "line-cap": "round", "line-join": "round" },
-        paint: { "line-color": valueColour(mode, theme, base.road), "line-width": roadWidth(0, mode) },
+        paint: { "line-color": classColour(mode, theme, base.road), "line-width": roadWidth(0, mode) },
       },
       {
         id: "buildings",
         type: "fill",
-        source: "buildings",
-        paint: { "fill-color": valueColour(mode, theme, base.building), "fill-antialias": false },
+        ...from("buildings"),
+        paint: { "fill-color": classColour(mode, theme, base.building), "fill-antialias": false },
       },
       {
         id: "building-edge",
         type: "line",
-        source: "buildings",
+        ...from("buildings"),
         minzoom: 14,
         paint: {
           "line-color": ["case", strong(mode), base.strong, base.buildingEdge],
@@ -114,7 +143,7 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       {
         id: "sub-district-line",
         type: "line",
-        source: "sub-districts",
+        ...from("sub-districts"),
         layout: { "line-join": "round" },
         paint: { "line-color": base.outline, "line-width": ["interpolate", ["linear"], ["zoom"], 11, 1.2, 15, 2.4], "line-opacity": 0.8 },
       },
@@ -124,11 +153,21 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
         source: "assets",
         minzoom: 16,
         paint: {
-          "circle-radius": ["interpolate", ["linear"], ["zoom"], 16, ["case", marked(mode), 4, 2], 19, ["case", marked(mode), 8, 5]],
-          "circle-color": valueColour(mode, theme, base.building),
-          "circle-stroke-color": ["case", marked(mode), base.label, base.outline],
-          "circle-stroke-width": ["case", marked(mode), 1.2, 0.6],
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 16, ["case", marked, 4, 2], 19, ["case", marked, 8, 5]],
+          "circle-color": classColour(mode, theme, base.building),
+          "circle-stroke-color": ["case", marked, base.label, base.outline],
+          "circle-stroke-width": ["case", marked, 1.2, 0.6],
         },
+      },
+      raised(false),
+      raised(true),
+      {
+        id: "selected-solid",
+        type: "fill-extrusion",
+        source: "selected",
+        filter: ["==", ["geometry-type"], "Polygon"],
+        layout: standing,
+        paint: { "fill-extrusion-color": base.selected, "fill-extrusion-height": ["+", ["get", "height_m"], 0.5], "fill-extrusion-opacity": 0.55 },
       },
       { id: "selected-fill", type: "fill", source: "selected", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": base.selected, "fill-opacity": 0.18 } },
       { id: "selected-line", type: "line", source: "selected", layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": base.selected, "line-width": 4 } },
@@ -142,13 +181,13 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       {
         id: "road-names",
         type: "symbol",
-        source: "roads",
+        ...from("roads"),
         minzoom: 14,
         layout: {
           ...label(12),
           "symbol-placement": "line",
           "symbol-spacing": 320,
-          "text-field": nameOf(locale),
+          "text-field": nameOf(language),
           "text-max-angle": 35,
         },
         paint: halo,
@@ -156,14 +195,14 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       {
         id: "facilities",
         type: "symbol",
-        source: "facilities",
+        ...from("facilities"),
         minzoom: 12.5,
         layout: {
-          "icon-image": ["concat", "facility-", ["get", "facility_kind"]],
+          "icon-image": ["concat", "facility-", ["coalesce", ["get", "class"], ["get", "facility_kind"]]],
           "icon-size": ["interpolate", ["linear"], ["zoom"], 12, 0.55, 16, 0.9],
           "icon-padding": 0,
           ...label(12),
-          "text-field": ["step", ["zoom"], "", 15.5, nameOf(locale)],
+          "text-field": ["step", ["zoom"], "", 15.5, nameOf(language)],
           "text-offset": [0, 1.2],
           "text-anchor": "top",
           "text-optional": true,
@@ -173,11 +212,11 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       {
         id: "sub-district-names",
         type: "symbol",
-        source: "sub-districts",
+        ...from("sub-districts"),
         maxzoom: 14, // nearer, each tile would repeat the name
         layout: {
           ...label(15),
-          "text-field": nameOf(locale),
+          "text-field": nameOf(language),
           "text-max-width": 12,
           "text-variable-anchor": ["center", "top", "bottom", "left", "right"],
           "text-radial-offset": 1.1,
@@ -205,64 +244,4 @@ export function buildStyle(mode: Mode, theme: Theme, locale: Locale, scale: numb
       },
     ],
   };
-}
-
-const FACILITY_SIGNS: Record<string, [string, string]> = {
-  hospital: ["医", "H"],
-  nursing_home: ["养", "N"],
-  market: ["市", "M"],
-  fire_station: ["消", "F"],
-  school: ["学", "S"],
-  shelter: ["助", "R"],
-};
-
-/** The disc under a rank. */
-export function workDisc(theme: Theme): ImageData | undefined {
-  const size = 48;
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = size;
-  const pen = canvas.getContext("2d");
-  if (!pen) return undefined;
-  pen.fillStyle = BASE[theme].halo;
-  pen.strokeStyle = BASE[theme].label;
-  pen.lineWidth = 4;
-  pen.beginPath();
-  pen.arc(size / 2, size / 2, size / 2 - 3, 0, 2 * Math.PI);
-  pen.fill();
-  pen.stroke();
-  return pen.getImageData(0, 0, size, size);
-}
-
-/** Symbols of the facilities, drawn here so that nothing has to be fetched. */
-export function facilityImages(theme: Theme, locale: Locale): Map<string, ImageData> {
-  const images = new Map<string, ImageData>();
-  const size = 44;
-  for (const [kind, [zh, en]] of Object.entries(FACILITY_SIGNS)) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = size;
-    const pen = canvas.getContext("2d");
-    if (!pen) continue;
-    pen.fillStyle = BASE[theme].facility;
-    pen.strokeStyle = BASE[theme].halo;
-    pen.lineWidth = 3;
-    pen.beginPath();
-    if (kind === "hospital" || kind === "nursing_home") pen.roundRect(3, 3, size - 6, size - 6, 8);
-    else if (kind === "fire_station") {
-      pen.moveTo(size / 2, 2);
-      pen.lineTo(size - 2, size / 2);
-      pen.lineTo(size / 2, size - 2);
-      pen.lineTo(2, size / 2);
-      pen.closePath();
-    } else pen.arc(size / 2, size / 2, size / 2 - 3, 0, 2 * Math.PI);
-    pen.fill();
-    pen.stroke();
-    pen.fillStyle = BASE[theme].facilityText;
-    const room = kind === "fire_station" ? 0.75 : 1;
-    pen.font = `600 ${(locale === "en" ? 24 : 22) * room}px ${FONTS.join(",")}`;
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.fillText(locale === "en" ? en : zh, size / 2, size / 2 + 1);
-    images.set(`facility-${kind}`, pen.getImageData(0, 0, size, size));
-  }
-  return images;
 }

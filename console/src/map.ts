@@ -11,21 +11,31 @@ import {
   type GeoJSONSource,
   type MapMouseEvent,
 } from "maplibre-gl";
-import type { Card, LayerName, Locale, StateLayer, WorkRow } from "./api";
-import type { Mode, Theme } from "./colours";
-import { buildStyle, facilityImages, workDisc } from "./map-style";
-import { NO_ONSET, onsetValues, valuesAt, type LayerState } from "./state";
+import { accessHeaders } from "./access";
+import type { Card, Locale, StateLayer, WorkRow } from "./api";
+import { BASE, channels, classes, type Mode, type Theme } from "./colours";
+import { Painter } from "./map-paint";
+import { facilityImages, workDisc } from "./map-signs";
+import { buildStyle, type Addresses } from "./map-style";
+import { ShadowLayer } from "./shadow-layer";
+import type { MapView } from "./share";
+import { heightOf } from "./solid";
+import { classesOf, onsetValues, valuesAt, type LayerState } from "./state";
+import { lightOf, shadowOf, skyOf, sunAt } from "./sun";
 import { t } from "./text";
 
 setWorkerUrl(workerAddress);
 
-export type Addresses = Partial<Record<LayerName, string>>;
+export type { Addresses } from "./map-style";
 export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
 /** Chance below which an onset is not worth a colour. */
 export const LEAST_ONSET_PROBABILITY = 0.1;
-const CLICKABLE = ["work", "facilities", "assets", "buildings", "roads"];
+const CLICKABLE = ["work", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
+/** Shadows lie under this layer, the first of the roads' source. */
+const ABOVE_SHADOWS = "road-edge";
+const SOLID_PITCH_DEG = 52;
 const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
 export class LingjingMap extends LitElement {
@@ -33,6 +43,7 @@ export class LingjingMap extends LitElement {
     addresses: { attribute: false },
     states: { attribute: false },
     hour: { type: Number },
+    start: { type: Number },
     mode: { type: String },
     theme: { type: String },
     language: { type: String },
@@ -42,12 +53,18 @@ export class LingjingMap extends LitElement {
     card: { attribute: false },
     assets: { attribute: false },
     assetState: { attribute: false },
+    outlines: { type: String },
+    solid: { type: Boolean },
+    sunlit: { type: Boolean },
+    unable: { state: true },
   };
 
   /** Where the layers lie; the map's worker reads them, so that the page stays free. */
   declare addresses: Addresses;
   declare states: States;
   declare hour: number;
+  /** When hour 0 is [ms]. */
+  declare start: number;
   declare mode: Mode;
   declare theme: Theme;
   declare language: Locale;
@@ -57,10 +74,20 @@ export class LingjingMap extends LitElement {
   declare card: Card | null;
   declare assets: GeoJSON.FeatureCollection | null;
   declare assetState: LayerState | null;
+  /** Where all footprints of buildings lie as GeoJSON, for their shadows. */
+  declare outlines: string;
+  /** Whether buildings stand up. */
+  declare solid: boolean;
+  /** Whether shadows are drawn. */
+  declare sunlit: boolean;
+  /** Whether this browser cannot draw a map. */
+  declare unable: boolean;
 
   private map: MapLibre | null = null;
+  private painter: Painter | null = null;
+  private readonly shadows = new ShadowLayer();
+  private shadowsOf = "";
   private ready = false;
-  private shown: Partial<Record<StateLayer | "assets", Uint8Array>> = {};
   private resizing: ResizeObserver | null = null;
   /** Whether a person chose what is in view; until then the whole district is. */
   private moved = false;
@@ -70,6 +97,7 @@ export class LingjingMap extends LitElement {
     this.addresses = {};
     this.states = {};
     this.hour = 0;
+    this.start = 0;
     this.mode = "probability";
     this.theme = "day";
     this.language = "zh-CN";
@@ -79,6 +107,10 @@ export class LingjingMap extends LitElement {
     this.card = null;
     this.assets = null;
     this.assetState = null;
+    this.outlines = "";
+    this.solid = false;
+    this.sunlit = false;
+    this.unable = false;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -86,36 +118,43 @@ export class LingjingMap extends LitElement {
   }
 
   override render() {
-    return html`<div class="map-canvas"></div>`;
+    return this.unable
+      ? html`<div class="map-canvas map-unable" role="note"><p>${t("map.unable")}</p></div>`
+      : html`<div class="map-canvas"></div>`;
   }
 
   override firstUpdated(): void {
     const container = this.querySelector<HTMLElement>(".map-canvas");
     if (!container) return;
+    if (!document.createElement("canvas").getContext("webgl2")) {
+      this.unable = true;
+      return;
+    }
     const map = new MapLibre({
       container,
-      style: buildStyle(this.mode, this.theme, this.language, this.scale),
+      style: buildStyle(this),
       attributionControl: false,
       ...(this.bounds ? { bounds: this.bounds } : {}),
-      dragRotate: false,
-      pitchWithRotate: false,
-      touchPitch: false,
       maxZoom: 20,
+      maxPitch: 75,
       fadeDuration: 0,
       canvasContextAttributes: { preserveDrawingBuffer: true, antialias: false },
       locale: this.controlWords(),
+      transformRequest: (url) => ({ url, headers: accessHeaders() }),
     });
     this.map = map;
-    map.touchZoomRotate.disableRotation();
-    map.addControl(new NavigationControl({ showCompass: false }), "top-left");
+    this.painter = new Painter(map);
+    this.turnable();
+    map.addControl(new NavigationControl({ visualizePitch: true }), "top-left");
     map.addControl(new ScaleControl({ unit: "metric" }), "bottom-left");
-    map.on("load", () => this.fill());
+    map.on("style.load", () => this.fill());
     map.on("click", (event) => this.pick(event));
     map.on("mousemove", (event) => this.point(event));
+    map.on("move", () => this.dispatchEvent(new CustomEvent("camera-moved", { bubbles: true, detail: this.view })));
     map.on("moveend", () => this.announceView());
     map.on("idle", () => this.dispatchEvent(new CustomEvent("map-idle", { bubbles: true })));
     map.on("error", (event) => console.error("map", event.error));
-    for (const gesture of ["dragstart", "zoomstart"] as const) {
+    for (const gesture of ["dragstart", "zoomstart", "rotatestart", "pitchstart"] as const) {
       map.on(gesture, (event) => (this.moved ||= Boolean(event.originalEvent)));
     }
     this.resizing = new ResizeObserver(() => {
@@ -130,6 +169,7 @@ export class LingjingMap extends LitElement {
     this.resizing?.disconnect();
     this.map?.remove();
     this.map = null;
+    this.painter = null;
     this.ready = false;
   }
 
@@ -139,41 +179,78 @@ export class LingjingMap extends LitElement {
       if (map && changed.has("bounds")) this.fit();
       return;
     }
-    if (changed.has("theme") || changed.has("language") || changed.has("scale") || changed.has("mode")) {
-      this.ready = false;
-      map.setStyle(buildStyle(this.mode, this.theme, this.language, this.scale), { diff: false });
-      map.once("style.load", () => this.fill());
-      this.nameCanvas();
-      return;
+    const has = (...names: string[]) => names.some((name) => changed.has(name));
+    if (has("addresses")) {
+      for (const layer of ["roads", "buildings"] as const) this.painter?.clear(layer);
     }
-    if (changed.has("addresses")) this.fillLayers();
-    if (changed.has("addresses") || changed.has("states")) this.shown = {};
-    if (changed.has("assets")) this.fillAssets();
-    if (["addresses", "states", "hour", "assets"].some((name) => changed.has(name))) this.paint();
-    if (changed.has("work")) this.fillWork();
-    if (changed.has("card")) this.fillSelected();
-    if (changed.has("bounds")) this.fit();
+    if (has("theme", "language", "scale", "mode", "solid", "addresses")) this.restyle();
+    if (has("solid")) this.stand();
+    if (has("assets")) this.fillAssets();
+    if (has("addresses", "states", "hour", "assets", "mode")) this.paint();
+    if (has("work")) this.fillWork();
+    if (has("card")) this.fillSelected();
+    if (has("bounds")) this.fit();
+    if (has("sunlit", "outlines", "theme", "hour", "start", "solid")) this.shine();
   }
 
   /** Whether everything asked for is drawn. */
   get resting(): boolean {
-    return this.ready && !!this.map && this.map.loaded() && !this.map.isMoving();
+    if (this.unable) return true;
+    if (!this.addresses.buildings) return false;
+    return this.ready && !!this.map && this.map.loaded() && !this.map.isMoving() && (!this.shadowsOf || this.shadows.settled);
+  }
+
+  /** What is in view; null until there is a map. */
+  get view(): MapView | null {
+    const map = this.map;
+    if (!map) return null;
+    const { lng, lat } = map.getCenter();
+    return { longitude_deg: lng, latitude_deg: lat, zoom: map.getZoom(), bearing_deg: map.getBearing(), pitch_deg: map.getPitch() };
+  }
+
+  /** Whether a person chose the view. */
+  get chosen(): boolean {
+    return this.moved;
+  }
+
+  /** Look at exactly this, as another map or a shared address does. */
+  look(view: MapView): void {
+    this.moved = true;
+    this.map?.jumpTo({
+      center: [view.longitude_deg, view.latitude_deg],
+      ...{ zoom: view.zoom, bearing: view.bearing_deg, pitch: view.pitch_deg },
+    });
+  }
+
+  /** The whole district again. */
+  showAll(): void {
+    this.moved = false;
+    this.fit();
+  }
+
+  /** The map's own picture, as it is now. */
+  get canvas(): HTMLCanvasElement | null {
+    return this.map?.getCanvas() ?? null;
   }
 
   /** Bring an object into view. */
   show(card: Card): void {
+    this.showPoint(card.point);
+  }
+
+  /** Bring a place into view, near enough to see single houses. */
+  showPoint(center: readonly [number, number]): void {
     const map = this.map;
     if (!map) return;
     this.moved = true;
-    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const offset: [number, number] = [this.legendWidth() / -2, 0];
-    map.easeTo({ offset, center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still ? 0 : 600 });
+    map.easeTo({ center: [...center], zoom: Math.max(map.getZoom(), 16), duration: still() ? 0 : 600 });
   }
 
   private controlWords(): Record<string, string> {
     return {
       "NavigationControl.ZoomIn": t("map.zoomIn"),
       "NavigationControl.ZoomOut": t("map.zoomOut"),
+      "NavigationControl.ResetBearing": t("map.north"),
       "Map.Title": t("map.title"),
     };
   }
@@ -182,54 +259,96 @@ export class LingjingMap extends LitElement {
     this.querySelector("canvas")?.setAttribute("aria-label", t("map.title"));
     this.querySelector(".maplibregl-ctrl-zoom-in")?.setAttribute("aria-label", t("map.zoomIn"));
     this.querySelector(".maplibregl-ctrl-zoom-out")?.setAttribute("aria-label", t("map.zoomOut"));
-  }
-
-  /** What the legend covers at the right edge of a wide map. */
-  private legendWidth(): number {
-    return this.clientWidth > 800 && this.scale === 1 ? 284 : 0;
+    this.querySelector(".maplibregl-ctrl-compass")?.setAttribute("aria-label", t("map.north"));
   }
 
   private fit(): void {
-    if (!this.bounds || !this.map) return;
+    const map = this.map;
+    if (!this.bounds || !map) return;
     this.moved = false;
-    const right = this.legendWidth() + 16;
     const wide = this.clientWidth > 560;
-    const left = wide ? 56 : 16;
-    const tools = this.scale === 1 ? 64 : wide ? 96 : 150;
-    const top = wide && this.scale === 1 ? 24 : tools;
-    this.map.fitBounds(this.bounds, { padding: { top, left, bottom: 24, right }, duration: 0 });
+    const large = this.scale > 1;
+    const padding = {
+      top: wide && !large ? 64 : large ? (wide ? 96 : 150) : 64,
+      bottom: wide && !large ? 112 : 24,
+      ...{ left: wide ? 56 : 16, right: 16 },
+    };
+    const camera = map.cameraForBounds(this.bounds, { padding, bearing: map.getBearing() });
+    if (!camera) return;
+    // What lies tilted away takes less of the height: come nearer.
+    const nearer = this.solid ? 0.7 : 0;
+    map.jumpTo({ ...camera, zoom: (camera.zoom ?? map.getZoom()) + nearer, pitch: this.solid ? SOLID_PITCH_DEG : 0 });
   }
 
-  private set(source: string, data: GeoJSON.FeatureCollection | string): void {
+  /** In the plane north stays up; what stands can be walked around. */
+  private turnable(): void {
+    const map = this.map;
+    if (!map) return;
+    const gestures = [map.dragRotate, map.touchPitch, map.touchZoomRotate];
+    for (const gesture of gestures) gesture.enable();
+    if (this.solid) map.keyboard.enableRotation();
+    else {
+      map.dragRotate.disable();
+      map.touchPitch.disable();
+      map.touchZoomRotate.disableRotation();
+      map.keyboard.disableRotation();
+    }
+  }
+
+  private stand(): void {
+    this.turnable();
+    const [pitch, bearing] = this.solid ? [SOLID_PITCH_DEG, -18] : [0, 0];
+    if (!this.moved) {
+      this.map?.jumpTo({ pitch, bearing });
+      this.fit();
+    } else this.map?.easeTo({ pitch, bearing, duration: still() ? 0 : 500 });
+  }
+
+  private set(source: string, data: GeoJSON.FeatureCollection): void {
     this.map?.getSource<GeoJSONSource>(source)?.setData(data);
   }
 
-  private fill(): void {
-    const map = this.map;
-    if (!map) return;
-    for (const [name, image] of facilityImages(this.theme, this.language)) {
-      if (map.hasImage(name)) map.removeImage(name);
-      map.addImage(name, image, { pixelRatio: 1.6 });
-    }
-    const disc = workDisc(this.theme);
-    if (map.hasImage("work-disc")) map.removeImage("work-disc");
-    if (disc) map.addImage("work-disc", disc, { pixelRatio: 2 });
-    this.ready = true;
-    this.shown = {};
+  /** Draw by another style; sources and their state stay, what was put in by hand is put in again. */
+  private restyle(): void {
+    this.map?.setStyle(buildStyle(this), { diff: true });
+    if (!this.ready) return; // it was loaded anew, and filled
+    this.drawSigns();
     this.nameCanvas();
-    this.fillLayers();
     this.fillWork();
     this.fillAssets();
     this.fillSelected();
     this.paint();
-    this.announceView();
+    this.shine();
   }
 
-  private fillLayers(): void {
-    for (const name of ["sub-districts", "roads", "buildings", "facilities"] as const) {
-      this.map?.removeFeatureState({ source: name });
-      this.set(name, this.addresses[name] ?? EMPTY);
-    }
+  private drawSigns(): void {
+    const map = this.map;
+    if (!map) return;
+    const put = (name: string, image: ImageData, pixelRatio: number) => {
+      if (map.hasImage(name)) map.updateImage(name, image);
+      else map.addImage(name, image, { pixelRatio });
+    };
+    for (const [name, image] of facilityImages(this.theme, this.language)) put(name, image, 1.6);
+    const disc = workDisc(this.theme);
+    if (disc) put("work-disc", disc, 2);
+  }
+
+  /** Put everything into a map that has just been made. */
+  private fill(): void {
+    const map = this.map;
+    if (!map) return;
+    this.ready = true;
+    this.painter?.forgetAll();
+    if (!map.getLayer(this.shadows.id)) map.addLayer(this.shadows, ABOVE_SHADOWS);
+    this.drawSigns();
+    this.nameCanvas();
+    this.fillWork();
+    this.fillAssets();
+    this.fillSelected();
+    this.paint();
+    if (this.solid && !this.moved) this.stand();
+    this.shine();
+    this.announceView();
   }
 
   private fillWork(): void {
@@ -244,7 +363,7 @@ export class LingjingMap extends LitElement {
 
   private fillAssets(): void {
     this.map?.removeFeatureState({ source: "assets" });
-    delete this.shown.assets;
+    this.painter?.forget("assets");
     const features = (this.assets?.features ?? []).map((feature, id) => {
       const { hourly: _, ...properties } = (feature.properties ?? {}) as Record<string, unknown>;
       return { ...feature, id, properties };
@@ -253,33 +372,42 @@ export class LingjingMap extends LitElement {
   }
 
   private fillSelected(): void {
-    const features = this.card
-      ? [{ type: "Feature" as const, geometry: this.card.geometry, properties: {} }]
-      : [];
-    this.set("selected", { type: "FeatureCollection", features });
+    const { card } = this;
+    if (!card) return this.set("selected", EMPTY);
+    const own = Object.fromEntries(card.attributes.map(({ name, value }) => [name, value]));
+    const properties = { height_m: heightOf(own).height_m };
+    this.set("selected", { type: "FeatureCollection", features: [{ type: "Feature", geometry: card.geometry, properties }] });
   }
 
-  /** Give every feature the byte of the chosen hour; only what changed is told to the map. */
+  /** Give every feature the class of the chosen hour. */
   private paint(): void {
-    const map = this.map;
-    if (!map) return;
+    const table = classes(this.mode);
     for (const layer of ["roads", "buildings", "assets"] as const) {
       const state = layer === "assets" ? this.assetState : this.states[layer];
-      if (!state) {
-        map.removeFeatureState({ source: layer });
-        delete this.shown[layer];
-        continue;
-      }
-      const values =
-        this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY);
-      const before = this.shown[layer];
-      const plain = this.mode === "probability" ? 0 : NO_ONSET; // drawn like a feature without state
-      for (let id = 0; id < values.length; id++) {
-        if (values[id] === (before ? before[id] : plain)) continue;
-        map.setFeatureState({ source: layer, id }, { v: values[id] });
-      }
-      this.shown[layer] = values;
+      const values = state && (this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
+      const inTiles = layer !== "assets" && typeof this.addresses[layer] === "object";
+      this.painter?.paint(layer, values ? classesOf(values, table) : null, inTiles ? layer : undefined);
     }
+  }
+
+  /** Sun, shadows, light and sky of the chosen hour. */
+  private shine(): void {
+    const { map, bounds } = this;
+    if (!map || !bounds || !this.ready) return;
+    const middle: [number, number] = [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2];
+    const sun = sunAt(this.start + this.hour * 3_600_000, ...middle);
+    const address = this.sunlit ? this.outlines : "";
+    if (address !== this.shadowsOf) {
+      this.shadowsOf = address;
+      if (address) this.shadows.read({ address, headers: accessHeaders(), origin: middle });
+    }
+    this.shadows.shadow = this.sunlit ? shadowOf(sun) : null;
+    this.shadows.colour = channels(BASE[this.theme].shade);
+    if (this.solid) {
+      map.setLight(lightOf(sun));
+      map.setSky(skyOf(sun.altitude_deg, this.theme));
+    }
+    map.triggerRepaint();
   }
 
   private hit(event: MapMouseEvent) {
@@ -309,14 +437,17 @@ export class LingjingMap extends LitElement {
   }
 
   private announceView(): void {
-    const map = this.map;
-    if (!map) return;
-    const view = map.getBounds();
-    const bounds = [view.getWest(), view.getSouth(), view.getEast(), view.getNorth()];
-    this.dispatchEvent(
-      new CustomEvent("view-changed", { bubbles: true, detail: { zoom: map.getZoom(), bounds } }),
-    );
+    const { map, view } = this;
+    if (!map || !view) return;
+    const shown = map.getBounds();
+    const bounds = [shown.getWest(), shown.getSouth(), shown.getEast(), shown.getNorth()];
+    const detail = { zoom: view.zoom, bounds, view: this.moved ? view : null };
+    this.dispatchEvent(new CustomEvent("view-changed", { bubbles: true, detail }));
   }
+}
+
+function still(): boolean {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 customElements.define("lingjing-map", LingjingMap);

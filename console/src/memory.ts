@@ -1,21 +1,12 @@
-/** What the browser remembers (language, theme, size), and what a shared address says. */
+/** What the browser remembers: language, theme, size of letters. */
 
 import type { Locale } from "./api";
-import type { Mode, Theme } from "./colours";
+import type { Theme } from "./colours";
 
 export interface Settings {
   language: Locale;
   theme: Theme;
   elder: boolean;
-}
-
-export interface SharedPlace {
-  district: string;
-  run: string;
-  /** null where the address names none. */
-  hour: number | null;
-  mode: Mode;
-  object: string;
 }
 
 const KEY = "lingjing.settings";
@@ -55,38 +46,4 @@ export function keepSettings(chosen: Partial<Settings>): void {
   } catch {
     // Not remembered, then.
   }
-}
-
-export function parsePlace(hash: string): SharedPlace {
-  const asked = new URLSearchParams(hash.replace(/^#/, ""));
-  const hour = Number(asked.get("hour") ?? Number.NaN);
-  return {
-    district: asked.get("district") ?? "",
-    run: asked.get("run") ?? "",
-    hour: Number.isInteger(hour) && hour >= 0 ? hour : null,
-    mode: asked.get("mode") === "onset" ? "onset" : "probability",
-    object: asked.get("object") ?? "",
-  };
-}
-
-export function formatPlace(place: SharedPlace): string {
-  const said = new URLSearchParams();
-  for (const [name, value] of Object.entries(place)) {
-    if (value !== "" && value !== null && value !== "probability") said.set(name, String(value));
-  }
-  return `#${said}`;
-}
-
-export function readPlace(): SharedPlace {
-  return parsePlace(location.hash);
-}
-
-let written = "";
-
-/** Keep the address up to date; browsers allow only so many changes, so the same is not written again. */
-export function writePlace(place: SharedPlace): void {
-  const said = formatPlace(place);
-  if (said === written) return;
-  history.replaceState(null, "", said);
-  written = said;
 }

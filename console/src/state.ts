@@ -103,6 +103,13 @@ export function onsetValues(state: LayerState, leastProbability: number): Uint8A
   return values;
 }
 
+/** The class of each value, by a table of all 256. */
+export function classesOf(values: Uint8Array, table: Int8Array): Int8Array {
+  const found = new Int8Array(values.length);
+  for (let row = 0; row < values.length; row++) found[row] = table[values[row] ?? 0] ?? -1;
+  return found;
+}
+
 /** The first hour at which any feature of any state reaches a probability; null where none does. */
 export function firstHourReaching(states: readonly LayerState[], probability: number): number | null {
   const threshold = Math.ceil(probability * 255);

@@ -1,6 +1,7 @@
 /** Words for people: catalogues by locale, numbers, and times as the district's clock shows them. */
 
 import type { Locale, Text } from "./api";
+import { present } from "./time";
 
 type Catalogue = Record<string, string>;
 
@@ -119,6 +120,11 @@ export function hourOfDay(at: number): number {
   return Number(format.format(at));
 }
 
+/** A time of day on the district's clock: `17:03`. */
+export function timeOfDay(at: number): string {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: clockZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+}
+
 /** A day for a mark on the time bar: `12/21`. */
 export function shortDay(at: number): string {
   return new Intl.DateTimeFormat(current, { timeZone: clockZone, month: "numeric", day: "numeric" }).format(at);
@@ -136,7 +142,7 @@ export function date(instant: string | null): string {
 }
 
 /** How old something is, in the largest fitting unit. */
-export function age(instant: string | null, now = Date.now()): string {
+export function age(instant: string | null, now = present()): string {
   if (!instant) return t("value.none");
   const minutes = Math.max(0, Math.round((now - Date.parse(instant)) / 60_000));
   if (minutes < 1) return t("age.now");

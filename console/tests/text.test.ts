@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { formatPlace, parsePlace, preferredLanguage } from "../src/memory";
+import { preferredLanguage } from "../src/memory";
 import { age, CATALOGUES, clock, headOf, hourOfDay, of, percent, setEnglishNames, setLocale, setZone, t, toldApart } from "../src/text";
 
 afterEach(() => {
@@ -35,7 +35,7 @@ describe("the catalogues", () => {
   });
 
   it("leave no sentence for people in the code", () => {
-    const allowed = ["../src/map-style.ts", "../src/text.ts"]; // signs on the map; date pattern
+    const allowed = ["../src/text.ts"]; // date pattern
     for (const [name, code] of Object.entries(sources)) {
       if (allowed.includes(name)) continue;
       expect(code.replace("中文", "").match(/[\u4e00-\u9fff]+/g), name).toBeNull();
@@ -89,21 +89,8 @@ describe("names of places", () => {
   });
 });
 
-describe("a shared address", () => {
-  it("comes back as it was", () => {
-    const place = { district: "杨浦", run: "r-1", hour: 31, mode: "onset" as const, object: "urn:ngsi-ld:Building:x:1" };
-    expect(parsePlace(formatPlace(place))).toEqual(place);
-    expect(parsePlace(formatPlace({ ...place, hour: 0 })).hour).toBe(0);
-    expect(parsePlace(formatPlace({ ...place, hour: null })).hour).toBeNull();
-  });
-
-  it("falls back where it is nonsense", () => {
-    expect(parsePlace("#hour=-3&mode=other")).toEqual({ district: "", run: "", hour: null, mode: "probability", object: "" });
-    expect(parsePlace("#hour=1e999").hour).toBeNull();
-    expect(parsePlace("#hour=0").hour).toBe(0);
-  });
-
-  it("takes the browser's language only where that is English", () => {
+describe("the language", () => {
+  it("is the browser's only where that is English", () => {
     expect(preferredLanguage(["en-GB", "zh-CN"])).toBe("en");
     expect(preferredLanguage(["fr"])).toBe("zh-CN");
     expect(preferredLanguage([])).toBe("zh-CN");

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 import lingjing
@@ -45,9 +46,11 @@ def test_generated_pages_are_up_to_date(generator: ModuleType) -> None:
 def test_every_command_is_in_the_reference(generator: ModuleType) -> None:
     from lingjing.interfaces.cli import lingjing as root
 
-    inner = [(name, below) for name, command in root.commands.items()
+    context = click.Context(root)
+    commands = {name: root.get_command(context, name) for name in root.list_commands(context)}
+    inner = [(name, below) for name, command in commands.items()
              for below in getattr(command, "commands", {})]  # fmt: skip
-    assert {(), *((name,) for name in root.commands), *inner} <= set(generator.COMMANDS)
+    assert {(), *((name,) for name in commands), *inner} <= set(generator.COMMANDS)
     pages = generator.pages()
     for words in generator.COMMANDS:
         heading = " ".join(("lingjing", *words))

@@ -110,6 +110,11 @@ WEATHER = {
                    None, None),
 }  # fmt: skip
 
+CITY_MODEL = (
+    b'{"type":"CityJSON","version":"2.0","CityObjects":{},"vertices":[],'
+    b'"transform":{"scale":[1,1,1],"translate":[0,0,0]}}'
+)
+
 MAPS = {
     "empty.osm.pbf": (b"", "maps.empty-file", None, None),
     "text.osm.pbf": (b"this is no map at all\n" * 9, "maps.unknown-format", None, None),
@@ -124,7 +129,8 @@ MAPS = {
     "nan.geojson": (GOOD_MAP.replace(b"121.501", b"NaN"), "maps.bad-json", None, None),
     "nothing.geojson": (collection(), "maps.nothing-inside", None, None),
     "model.city.json": (b'{"type":"CityJSON","version":"2.0","CityObjects":{},"vertices":[]}',
-                        "maps.cityjson", None, None),
+                        "citymodel.malformed", None, "transform"),
+    "nowhere.city.json": (CITY_MODEL, "citymodel.no-crs", None, "metadata.referenceSystem"),
 }  # fmt: skip
 
 RUNS = {

@@ -80,7 +80,6 @@ def test_buildings_agree_with_another_count_of_the_same_file(data: Path, shared_
     ("file", "code"),
     [
         ("maps/shanghai-centre-roads.osm.pbf", "maps.no-buildings"),
-        ("maps/delft-3dbag.city.json", "maps.cityjson"),
         ("weather/shanghai-hourly-winters-2010-2012.csv", "maps.not-a-map"),
     ],
 )

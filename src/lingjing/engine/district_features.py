@@ -44,19 +44,20 @@ def entities_of(batch: Batch, district: str) -> Iterator[Entity]:
         geometries = shapely.to_wkb([feature.geometry for feature in chunk])
         for feature, geometry in zip(chunk, geometries, strict=True):
             yield Entity(
-                _urn(feature.kind, district, feature.local),
+                urn(feature.kind, district, feature.local),
                 feature.kind,
                 district,
                 geometry,
                 dict(feature.attributes),
                 {
-                    name: _urn(kind, district, local)
+                    name: urn(kind, district, local)
                     for name, (kind, local) in feature.relationships.items()
                 },
             )
 
 
-def _urn(kind: str, district: str, local: str) -> str:
+def urn(kind: str, district: str, local: str) -> str:
+    """Id of the entity that a feature becomes."""
     # Readers hand over names that are safe already; encoding them twice would break relationships.
     safe = local if _SAFE.fullmatch(local) else local_part(local)
     return _prefix(kind, district) + safe

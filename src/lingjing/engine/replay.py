@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lingjing.engine import record as records
 from lingjing.engine.outputs_folder import check_free
 from lingjing.engine.run import RunInputs, RunRequest, load_inputs, run_inputs
 from lingjing.engine.run_content import both
-from lingjing.engine.run_readings import READINGS, hash_readings, read_readings
-from lingjing.forecast.readings import Said
-from lingjing.sdk import LingjingError, Manifest, Progress
+from lingjing.engine.run_readings import hash_readings
+from lingjing.forecast.changed import WeatherChanges
+from lingjing.sdk import LingjingError, Progress
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import parse_instant
@@ -95,14 +97,13 @@ def replay(
     """
     record = records.read_record(run_json)
     progress = progress or Progress()
-    request = _request(record, out, weather)
+    request = request_of(record, out, weather)
     listed = find(request.scenario)
     check_free(out)
     progress.report(0.0, both("progress.load"))
     places = dict.fromkeys(place.absolute() for place in (data_dir, request.data_dir) if place)
     folder = run_json if run_json.is_dir() else run_json.parent
-    said = read_readings(folder / READINGS)
-    request, inputs = _inputs(request, list(places), record, (listed.manifest, said))
+    request, inputs = _inputs(replace(request, heard_in=folder), list(places), record)
     changed_inputs = input_changes(record, inputs, listed)
     if changed_inputs and not despite_changes:
         raise LingjingError("replay.inputs-changed", changes="; ".join(changed_inputs))
@@ -169,7 +170,14 @@ def _short(text: str) -> str:
     return text[:12] if len(text) == 64 else text
 
 
-def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRequest:
+def request_of(
+    record: Mapping[str, Any], out: Path | None = None, weather: str | None = None
+) -> RunRequest:
+    """What a record says was asked for.
+
+    Raises:
+        LingjingError: `run.no-record`.
+    """
     asked = record["request"]
     try:
         return RunRequest(
@@ -188,8 +196,10 @@ def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRe
             weather_options=asked["weather_options"],
             sensors=bool(asked.get("sensors", True)),
             known_until=_instant(asked.get("known_until")),
+            weather_changes=msgspec.convert(asked.get("weather_changes", {}), WeatherChanges),
+            whatif=record.get("whatif"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise LingjingError("run.no-record", path=str(record.get("run", "?"))) from error
 
 
@@ -198,10 +208,7 @@ def _instant(text: str | None) -> datetime | None:
 
 
 def _inputs(
-    request: RunRequest,
-    places: list[Path],
-    record: Mapping[str, Any],
-    listening: tuple[Manifest | None, Sequence[Said]],
+    request: RunRequest, places: list[Path], record: Mapping[str, Any]
 ) -> tuple[RunRequest, RunInputs]:
     """The inputs from the first place that holds what was recorded, else from the first at all."""
     loaded: list[tuple[RunRequest, RunInputs]] = []
@@ -211,7 +218,7 @@ def _inputs(
             continue  # opening a twin there would make the folder
         here = replace(request, data_dir=place)
         try:
-            inputs = load_inputs(here, *listening)
+            inputs = load_inputs(here)
         except LingjingError as error:
             failed.append(error)
             continue

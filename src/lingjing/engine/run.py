@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from lingjing.engine.run_readings import (
     facts_of,
     hash_readings,
     listening,
+    read_readings,
     readings_before,
     without_live,
     write_readings,
@@ -34,13 +35,14 @@ from lingjing.engine.run_readings import (
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
+from lingjing.forecast.changed import WeatherChanges, changed_outlook
 from lingjing.forecast.prepare import prepare_outlook
 from lingjing.forecast.readings import Said
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
-from lingjing.twin.entities import SourceRecord
+from lingjing.twin.entities import District, SourceRecord
 from lingjing.twin.ledger import TRUNK
-from lingjing.vocabulary import LOCAL_ZONE, Provenance, format_instant
+from lingjing.vocabulary import LOCAL_ZONE, Provenance, WeatherTable, format_instant
 
 SPIN_UP_HOURS = 48
 LONGEST_HOURS = 384
@@ -68,7 +70,11 @@ class RunRequest:
         branch: What-if of the twin to foresee; the trunk by default.
         sensors: Whether what sensors said before the start corrects the run.
         known_until: Readings after this instant are left out; None takes those up to the start.
+        heard_in: Run folder whose readings are taken in place of the twin's: a replay and a what-if
+            hear what the first run heard.
+        weather_changes: How the weather differs from the record; None leaves it.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
+        whatif: Name, base run and changes of the what-if that this is, for the record.
     """
 
     scenario: str
@@ -86,7 +92,10 @@ class RunRequest:
     branch: str = TRUNK
     sensors: bool = True
     known_until: datetime | None = None
+    heard_in: Path | None = None
     weather_options: Mapping[str, Any] = field(default_factory=dict)
+    weather_changes: WeatherChanges | None = None
+    whatif: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ def run_scenario(
     check_free(request.out or free_folder(request.data_dir / RUNS, "trial"))
     begun = time.perf_counter()
     progress.report(0.0, both("progress.load"))
-    inputs = load_inputs(request, listed.manifest)
+    inputs = load_inputs(request)
     loaded = time.perf_counter() - begun
     return run_inputs(
         request, listed, inputs, progress=progress, cancelled=cancelled, loaded_s=loaded
@@ -222,48 +231,29 @@ def zone_of(request: RunRequest, twin: Snapshot) -> ZoneInfo:
         raise LingjingError("run.bad-zone", zone=name) from None
 
 
-def load_inputs(
-    request: RunRequest,
-    manifest: Manifest | None = None,
-    readings: Sequence[Said] | None = None,
-) -> RunInputs:
+def load_inputs(request: RunRequest) -> RunInputs:
     """Read the district, the weather and the sensors of a run, and hash them.
-
-    Args:
-        request: What to run.
-        manifest: Says which sensors the scenario listens to; None listens to none.
-        readings: What sensors said, where it is known already; None asks the twin.
 
     Raises:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
     """
-    window = window_of(request)
+    window_of(request)
     store = open_district(request.data_dir, request.district)
     try:
         twin = snapshot_of(store.twin(request.district, request.branch))
         sources = tuple(store.sources(request.district))
     finally:
         store.close()
-    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
-    weather = load_weather(
-        request.data_dir, request.weather, window=span, **request.weather_options
-    )
-    longitude, latitude = twin.district.centre
-    outlook = prepare_outlook(
-        weather,
-        window,
-        members=request.members,
-        seed=request.seed,
-        longitude_deg=longitude,
-        latitude_deg=latitude,
-        spin_up_hours=SPIN_UP_HOURS,
-    )
-    said: tuple[Said, ...] = tuple(readings or ())
+    weather, outlook = load_outlook(request, twin.district)
+    said: tuple[Said, ...] = ()
+    manifest = find(request.scenario).manifest
     if manifest is not None and manifest.listens:
         twin = without_live(twin, manifest.listens)
-        if request.sensors and readings is None:
+        if request.heard_in is not None:
+            said = read_readings(request.heard_in / READINGS)
+        elif request.sensors:
             said = readings_before(
-                request.data_dir, twin, manifest, branch=request.branch, start=window.start,
+                request.data_dir, twin, manifest, branch=request.branch, start=outlook.window.start,
                 hours=outlook.spin_up_hours, known_until=request.known_until,
             )  # fmt: skip
         outlook = listening(outlook, said)
@@ -282,8 +272,33 @@ def load_inputs(
     )
 
 
+def load_outlook(request: RunRequest, district: District) -> tuple[WeatherTable, Outlook]:
+    """The weather of a run, and what its members are over a district, changes included.
+
+    Raises:
+        LingjingError: What the weather readers, `prepare_outlook` and `changed_outlook` raise.
+    """
+    window = window_of(request)
+    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
+    weather = load_weather(
+        request.data_dir, request.weather, window=span, **request.weather_options
+    )
+    longitude, latitude = district.centre
+    outlook = prepare_outlook(
+        weather,
+        window,
+        members=request.members,
+        seed=request.seed,
+        longitude_deg=longitude,
+        latitude_deg=latitude,
+        spin_up_hours=SPIN_UP_HOURS,
+    )
+    return weather, changed_outlook(outlook, request.weather_changes)
+
+
 def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
     """A name for the run, made from its inputs alone."""
+    changes = request.weather_changes
     window = inputs.outlook.window
     facts = (
         request.scenario,
@@ -294,6 +309,7 @@ def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
         inputs.outlook.members,
         request.seed,
         *((hash_readings(inputs.readings),) if inputs.readings else ()),
+        *([] if changes is None or changes.changes_nothing else [changes.as_dict()]),
     )
     short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
     return f"{request.scenario}-{request.district}-{window.start:%Y%m%dT%HZ}-{short}"
@@ -383,6 +399,7 @@ def record_facts(
             "weather": request.weather,
             "weather_options": {key: str(value) if isinstance(value, ZoneInfo) else value
                                 for key, value in sorted(request.weather_options.items())},
+            **_weather_changes(request),
             "start": format_instant(request.start),
             "hours": request.hours,
             "members": request.members,
@@ -394,6 +411,7 @@ def record_facts(
             if request.known_until is None
             else format_instant(request.known_until),
         },
+        **({} if request.whatif is None else {"whatif": dict(request.whatif)}),
         "scenario": {
             "id": manifest.id,
             "api": manifest.api,
@@ -434,3 +452,10 @@ def record_facts(
         "versions": records.versions(),
         "platform": records.platform_facts(),
     }  # fmt: skip
+
+
+def _weather_changes(request: RunRequest) -> dict[str, Any]:
+    changes = request.weather_changes
+    if changes is None or changes.changes_nothing:
+        return {}
+    return {"weather_changes": changes.as_dict()}

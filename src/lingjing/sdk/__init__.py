@@ -14,6 +14,7 @@ from lingjing.sdk.contract import (
     Foreseen,
     Manifest,
     Progress,
+    Remedy,
     Scenario,
 )
 from lingjing.twin.contract import Twin
@@ -49,6 +50,7 @@ __all__ = [
     "Quantity",
     "Readings",
     "Reason",
+    "Remedy",
     "Scenario",
     "Text",
     "Twin",

@@ -97,6 +97,31 @@ class Foreseen:
         return tuple(item for item in self.outcomes if item.quantity == quantity)
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """Something that would change what is foreseen for one asset, to be computed for it.
+
+    Attributes:
+        id: Unique among the asset's remedies (`insulate_30`).
+        title: What is done, for people.
+        caveat: What the answer leaves out, and what the remedy costs beside work.
+        sets: Attribute → value the asset then has.
+        effort_minutes: Work of a crew [min].
+        amount: Material it takes, in `amount_unit`; 0 for none.
+        amount_unit: Unit of the material.
+        empties: It takes the water out, so nothing of the asset can freeze: not computed, certain.
+    """
+
+    id: str
+    title: Text
+    caveat: Text
+    sets: Mapping[str, float | str | bool] = field(default_factory=dict)
+    effort_minutes: float = 0.0
+    amount: float = 0.0
+    amount_unit: str = ""
+    empties: bool = False
+
+
 class Progress:
     """Takes reports of progress; this one keeps silent, the engine passes one that is shown."""
 
@@ -126,4 +151,18 @@ class Scenario(abc.ABC):
     def review(self, twin: Twin, foreseen: Foreseen, observed: Sequence[Outcome]) -> Sequence[Text]:
         """Afterwards: what came true, in sentences. By default, nothing is said."""
         del twin, foreseen, observed
+        return ()
+
+    def remedies(self, twin: Twin, asset: str, foreseen: Foreseen) -> Sequence[Remedy]:
+        """What could be done for one asset; the engine computes each of them.
+
+        Args:
+            twin: Holds the asset and what stands around it.
+            asset: Its id.
+            foreseen: What is foreseen for it as it is, so that a remedy can come before the onset.
+
+        Returns:
+            By default, nothing.
+        """
+        del twin, asset, foreseen
         return ()

@@ -48,11 +48,13 @@ class CoordinateSystem:
         name: As written in reports (`EPSG:4549`, `GCJ-02`).
         area: Where it may be used: west, south, east, north [°]; None for the whole Earth.
         convert: Coordinates [n, 2] (x or longitude first) to WGS 84 longitude, latitude [n, 2].
+        invert: The way back.
     """
 
     name: str
     area: tuple[float, float, float, float] | None
     convert: Callable[[Coordinates], Coordinates]
+    invert: Callable[[Coordinates], Coordinates]
 
 
 def _shift(longitude: Coordinates, latitude: Coordinates) -> tuple[Coordinates, Coordinates]:
@@ -143,6 +145,10 @@ def _bd09_to_wgs84(points: Coordinates) -> Coordinates:
     return gcj02_to_wgs84(bd09_to_gcj02(points))
 
 
+def _wgs84_to_bd09(points: Coordinates) -> Coordinates:
+    return gcj02_to_bd09(wgs84_to_gcj02(points))
+
+
 def _unchanged(points: Coordinates) -> Coordinates:
     return np.asarray(points, dtype=np.float64)
 
@@ -151,16 +157,20 @@ def _from_pyproj(name: str, crs: pyproj.CRS, place: Place | None) -> CoordinateS
     if not (crs.is_projected or (crs.is_geographic and len(crs.axis_info) == 2)):
         raise LingjingError("maps.unknown-crs", place, name=name)
     if crs.equals(pyproj.CRS.from_epsg(4326), ignore_axis_order=True):
-        return CoordinateSystem("EPSG:4326", None, _unchanged)
+        return CoordinateSystem("EPSG:4326", None, _unchanged, _unchanged)
     transformer = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
     def convert(points: Coordinates) -> Coordinates:
         pair = transformer.transform(points[:, 0], points[:, 1])
         return np.asarray(np.column_stack(pair), dtype=np.float64)
 
+    def invert(points: Coordinates) -> Coordinates:
+        pair = transformer.transform(points[:, 0], points[:, 1], direction="INVERSE")
+        return np.asarray(np.column_stack(pair), dtype=np.float64)
+
     area = crs.area_of_use
     bounds = None if area is None else (area.west, area.south, area.east, area.north)
-    return CoordinateSystem(name, bounds, convert)
+    return CoordinateSystem(name, bounds, convert, invert)
 
 
 @functools.lru_cache(maxsize=64)
@@ -168,9 +178,9 @@ def _known(name: str) -> CoordinateSystem | None:
     word = name.strip().upper().replace(" ", "").replace("_", "")
     official = _NAMES.get(word.replace("-", ""), word)
     if official == "GCJ-02":
-        return CoordinateSystem(official, _SHIFTED_BOX, gcj02_to_wgs84)
+        return CoordinateSystem(official, _SHIFTED_BOX, gcj02_to_wgs84, wgs84_to_gcj02)
     if official == "BD-09":
-        return CoordinateSystem(official, _SHIFTED_BOX, _bd09_to_wgs84)
+        return CoordinateSystem(official, _SHIFTED_BOX, _bd09_to_wgs84, _wgs84_to_bd09)
     if not (official.startswith("EPSG:") and official[5:].isdigit()):
         return None
     try:

@@ -27,7 +27,7 @@ class MapFormat:
 
     name: str
     title: str
-    library: Literal["osmium", "ogr", "csv"] | None
+    library: Literal["osmium", "ogr", "csv", "cityjson", "parquet"] | None
 
 
 PBF: Final = MapFormat("pbf", "OpenStreetMap PBF", "osmium")
@@ -41,6 +41,8 @@ GEOPACKAGE: Final = MapFormat("gpkg", "GeoPackage", "ogr")
 SHAPEFILE: Final = MapFormat("shp", "Shapefile", "ogr")
 FLATGEOBUF: Final = MapFormat("fgb", "FlatGeobuf", "ogr")
 TABLE: Final = MapFormat("csv", "CSV", "csv")
+PARQUET: Final = MapFormat("parquet", "GeoParquet", "parquet")
+CITYJSON: Final = MapFormat("cityjson", "CityJSON", "cityjson")
 UNKNOWN: Final = MapFormat("", "—", None)
 
 _GEOJSON_TYPES: Final = frozenset(
@@ -57,6 +59,8 @@ _GEOJSON_TYPES: Final = frozenset(
     }
 )
 _OSM_XML: Final = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*(?:<!--.*?-->\s*)*<osm[\s>]", re.DOTALL)
+_CITYJSON: Final = re.compile(rb'"type"\s*:\s*"CityJSON(?:Feature)?"')
+_LONGEST_FIRST_LINE: Final = 1 << 16
 
 
 class _Typed(msgspec.Struct):
@@ -74,7 +78,7 @@ def detect(path: Path) -> MapFormat:
 
     Raises:
         LingjingError: `maps.not-found`, `maps.empty-file`, `maps.unreadable`; `maps.bad-json`
-            for a broken JSON file, `maps.cityjson` for a city model.
+            for a broken JSON file.
     """
     place = Place(file=str(path))
     try:
@@ -92,12 +96,18 @@ def detect(path: Path) -> MapFormat:
 def _binary(path: Path, head: bytes, place: Place) -> MapFormat | None:
     if b"OSMHeader" in head[:64]:
         return PBF
+    if head.startswith(b"PAR1"):
+        return PARQUET
     if head.startswith(b"SQLite format 3\x00") and head[68:71] in (b"GPK", b"GP1"):
         return GEOPACKAGE
     if head.startswith(b"fgb\x03"):
         return FLATGEOBUF
     if head.startswith(b"\x00\x00\x27\x0a"):
         return SHAPEFILE
+    return _packed(path, head, place)
+
+
+def _packed(path: Path, head: bytes, place: Place) -> MapFormat | None:
     for magic, packing, opener in ((b"\x1f\x8b", "gz", gzip.open), (b"BZh", "bz2", bz2.open)):
         if head.startswith(magic):
             try:
@@ -105,6 +115,8 @@ def _binary(path: Path, head: bytes, place: Place) -> MapFormat | None:
                     inner = file.read(4096)
             except (OSError, EOFError) as error:
                 raise LingjingError("maps.truncated", place, detail=str(error)) from error
+            if packing == "gz" and _CITYJSON.search(inner):
+                return CITYJSON
             return _XML[packing] if _OSM_XML.match(inner) else UNKNOWN
     return None
 
@@ -121,14 +133,16 @@ def _text(path: Path, head: bytes, place: Place) -> MapFormat:
 
 
 def _json(path: Path, place: Place) -> MapFormat:
+    with path.open("rb") as file:
+        first = file.readline(_LONGEST_FIRST_LINE).removeprefix(b"\xef\xbb\xbf")
+    if _CITYJSON.search(first):
+        # The reader of city models bounds how much it opens; a sequence has one object a line.
+        return CITYJSON
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
         kind = msgspec.json.decode(content, type=_Typed).type
     except msgspec.MsgspecError as error:
-        lines = content.split(b"\n", 1)[0]
-        if b'"CityJSON' in lines:
-            raise LingjingError("maps.cityjson", place) from None
         raise LingjingError("maps.bad-json", place, detail=str(error)) from None
     if kind.startswith("CityJSON"):
-        raise LingjingError("maps.cityjson", place)
+        return CITYJSON
     return GEOJSON if kind in _GEOJSON_TYPES else MapFormat("json", f"JSON ({kind or '—'})", None)

@@ -342,14 +342,19 @@ class PostgresStore:
 
     def district(self, name: str) -> District:
         """One district; `twin.no-district` where there is none."""
-        row = self._read(
-            lambda connection: connection.execute(
-                "SELECT record FROM district WHERE name = %s", (name,)
-            ).fetchone()
-        )
+        return _district(self._row(name)[0])
+
+    def standing(self, district: str) -> tuple[int, int]:
+        """Numbers of the district's last import and last edit."""
+        _, revision, edited = self._row(district)
+        return revision, edited
+
+    def _row(self, name: str) -> Any:
+        asked = "SELECT record, revision, edited FROM district WHERE name = %s"
+        row = self._read(lambda connection: connection.execute(asked, (name,)).fetchone())
         if row is None:
             raise self._no_district(name)
-        return _district(row[0])
+        return row
 
     def sources(self, district: str) -> list[SourceRecord]:
         """The imports that make up the district, in order of name."""

@@ -14,7 +14,8 @@ from lingjing.twin.postgres_finding import Statement
 from lingjing.twin.postgres_reading import OPERATIONS, Reader, opened
 from lingjing.twin.postgres_words import ITSELF, NO_LIMIT, Level
 
-_OPEN: Final = (-(1 << 62), 1 << 62)
+# A bare number would not do: PostgreSQL takes one in ORDER BY for the place of a column.
+_OPEN: Final = (f"CAST({-(1 << 62)} AS bigint)", f"CAST({1 << 62} AS bigint)")
 
 # Condition on the marks, and the column whose window it is, for each property of time.
 _TIMES: Final[dict[str, tuple[str, str]]] = {
@@ -25,7 +26,7 @@ _TIMES: Final[dict[str, tuple[str, str]]] = {
 }
 CHUNK_TIMES: Final[dict[str, tuple[str, str]]] = {
     "observedAt": ("c.first_observed_us", "c.last_observed_us"),
-    "createdAt": (str(_OPEN[0]), str(_OPEN[1])),
+    "createdAt": _OPEN,
     "modifiedAt": ("c.first_recorded_us", "c.last_recorded_us"),
     "deletedAt": ("c.first_recorded_us", "c.last_recorded_us"),
 }
@@ -212,7 +213,8 @@ def _nearest(
         columns = opened(*row)
         times = times_of(columns, span.time)
         kept = np.flatnonzero(inside(columns, times, source.level.limit, span))
-        kept = kept[np.argsort(sign * times[kept], kind="stable")][-most:]
+        kept = kept[np.lexsort((columns.sequence[kept], times[kept]))]
+        kept = kept[:most] if sign < 0 else kept[-most:]
         best[attribute, dataset] = np.sort(np.concatenate([held, sign * times[kept]]))[-most:]
         yield attribute, dataset, columns.take(kept)
 

@@ -74,6 +74,15 @@ def test_an_unknown_option_is_refused_with_the_way_to_help(
     assert "lingjing district show --help" in said
 
 
+@pytest.mark.parametrize("group", [[], ["district"]])
+def test_a_mistyped_command_is_answered_with_those_near(
+    group: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    mistyped = [*group, "importt" if group else "distrct"]
+    assert run(mistyped) == EXIT_CODES["usage"]
+    assert ("import" if group else "district") in capsys.readouterr().err.replace(mistyped[-1], "")
+
+
 def test_a_missing_option_is_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -237,8 +237,6 @@ def test_columns_that_mean_nothing_are_listed_and_left_out(tmp_path: Path) -> No
         (b"\x00\x01\x02\x03" * 100, "maps.unknown-format"),
         (b'{"type": "FeatureCollection", "features": [', "maps.bad-json"),
         (b'{"type": "FeatureCollection", "x": NaN}', "maps.bad-json"),
-        (b'{"type": "CityJSON", "version": "2.0", "CityObjects": {}}', "maps.cityjson"),
-        (b'{"type": "CityJSONFeature"}\n{"type": "CityJSONFeature"}\n', "maps.cityjson"),
         (b'{"version": 0.6, "elements": []}', "maps.not-a-map"),
         (b"<html><body>404</body></html>", "maps.unknown-format"),
         (b"\x00\x00\x00\x0e\x0a\x09OSMHeader\x18", "maps.truncated"),

@@ -2,55 +2,78 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Final
 
 import click
 
 from lingjing import __version__
-from lingjing.interfaces.cli import (
-    access,
-    branches,
-    calc,
-    districts,
-    hindcast,
-    runs,
-    scenarios,
-    sensors,
-    service,
-    store,
-    verify,
-    weather,
-)
 from lingjing.interfaces.cli.frame import report_error, report_usage, say
+from lingjing.interfaces.ending import loading
 from lingjing.vocabulary import EXIT_CODES, LingjingError
 
+COMMANDS: Final = {
+    "district": "districts",
+    "inventory": "districts",
+    "weather": "weather",
+    "scenario": "scenarios",
+    "branch": "branches",
+    "whatif": "whatifs",
+    "store": "store",
+    "sensors": "sensors",
+    "run": "runs",
+    "replay": "runs",
+    "calc": "calc",
+    "hindcast": "hindcast",
+    "verify": "verify",
+    "serve": "service",
+    "demo": "service",
+    "access": "access",
+    "doctor": "service",
+    "completion": "service",
+}
+"""Command → the module here that has it under its own name, in the order of the help."""
 
-@click.group(help=say("help.lingjing"), context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Loads a command when it is called: all of them together take two seconds."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in order."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name; None where there is none."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            with loading():
+                address = f"{__name__}.{COMMANDS[cmd_name]}"
+                module = importlib.import_module(address)  # noqa: TID251 of this folder only
+            command: click.Command = getattr(module, cmd_name)
+            speak_help(command, ctx)
+            self.add_command(command)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the catalogue alone."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        rows = [
+            (name, click.Command(name, help=say(f"help.{name}")).get_short_help_str(room))
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(
+    cls=Commands,
+    help=say("help.lingjing"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="lingjing", help=say("help.version"))
 def lingjing() -> None:
     """The command `lingjing`; its help is in the catalogue."""
-
-
-for part in (
-    districts.district,
-    districts.inventory,
-    weather.weather,
-    scenarios.scenario,
-    branches.branch,
-    store.store,
-    sensors.sensors,
-    runs.run,
-    runs.replay,
-    calc.calc,
-    hindcast.hindcast,
-    verify.verify,
-    service.serve,
-    service.demo,
-    access.access,
-    service.doctor,
-    service.completion,
-):
-    lingjing.add_command(part)
 
 
 def speak_help(command: click.Command, parent: click.Context | None = None) -> None:

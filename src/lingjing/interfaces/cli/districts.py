@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lingjing.engine import districts as engine
+from lingjing.engine.city_models import export_city_model
 from lingjing.engine.settings import has_store, open_district, open_store, store_when_needed
 from lingjing.interfaces.cli.frame import (
     Box,
@@ -66,7 +68,7 @@ def import_(
     with store_when_needed(data) as store:
         done = engine.import_map(
             store, file, pack=pack, name=name, crs=crs, kind=kind, encoding=encoding, seed=seed,
-            progress=TerminalProgress(),
+            data_dir=data, progress=TerminalProgress(),
         )  # fmt: skip
         show_import(engine.show_district(store, done.district.name), as_json=as_json)
 
@@ -144,6 +146,27 @@ def show(name: str | None, data: Path, as_json: bool) -> None:
                 for item in shown
             ],
         )  # fmt: skip
+
+
+@district.command(help=say("help.district-export"))
+@click.argument("name")
+@click.option(
+    "--format", "form", type=click.Choice(["cityjson"]), default="cityjson", show_default=True,
+    help=say("option.export-format"),
+)  # fmt: skip
+@click.option("--out", type=FILE, required=True, help=say("option.export-out"))
+@click.option("--source", help=say("option.export-source"))
+@data_option
+@json_option
+def export(name: str, form: str, out: Path, source: str | None, data: Path, as_json: bool) -> None:
+    """Export a district as a city model."""
+    with open_district(data, name) as store:
+        done = export_city_model(store, data, name, out, source=source)
+    if as_json:
+        print_json({"district": name, "format": form, "file": str(out), **asdict(done)})
+    else:
+        counts = asdict(done)
+        click.echo(say("district.exported", path=out, **counts))
 
 
 @inventory.command("import", help=say("help.inventory-import"))

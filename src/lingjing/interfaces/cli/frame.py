@@ -259,13 +259,19 @@ def plain_fault_in_words(error: click.UsageError, locale: Locale) -> str:
     """A fault that click tells by its English sentence alone."""
     unknown = re.match(r"No such command '(.*?)'", error.message)
     if unknown:
-        commands = sorted(getattr(error.ctx.command, "commands", {})) if error.ctx else []
+        commands = _commands_of(error.ctx)
         near = ", ".join(difflib.get_close_matches(unknown[1], commands, n=3) or commands)
         return words_in(locale, "usage.no-such-command", name=unknown[1], near=near)
     extra = re.match(r"Got unexpected extra arguments? \((.*)\)", error.message)
     if extra:
         return words_in(locale, "usage.too-much", names=extra[1])
     return error.format_message()
+
+
+def _commands_of(context: click.Context | None) -> list[str]:
+    if context is None or not isinstance(context.command, click.Group):
+        return []
+    return context.command.list_commands(context)
 
 
 def value_in_words(error: click.BadParameter, locale: Locale) -> str:

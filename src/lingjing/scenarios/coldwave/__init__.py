@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lingjing.scenarios.coldwave.blocks import BUDGET_BYTES
+from lingjing.scenarios.coldwave.remedies import remedies_of
 from lingjing.scenarios.coldwave.review import compare
 from lingjing.scenarios.coldwave.roads import foresee_roads
 from lingjing.scenarios.coldwave.sensors import Hearing
@@ -26,6 +27,7 @@ from lingjing.sdk import (
     Outcome,
     Outlook,
     Progress,
+    Remedy,
     Scenario,
     Text,
     Twin,
@@ -95,6 +97,18 @@ class Coldwave(Scenario):
         for proposals in (salt, water, checks, notices, shelters):
             works.extend(proposals(twin, foreseen, settings))
         return works
+
+    def remedies(self, twin: Twin, asset: str, foreseen: Foreseen) -> Sequence[Remedy]:
+        """Dripping, wrapping, mending, a closed box, a drained pipe; salt on a road."""
+        kind = asset.split(":")[2]
+        if kind not in ("RoadSegment", *PIPE_KINDS, "WaterTank"):
+            return ()
+        view = twin.view(kind)
+        rows = np.flatnonzero(view.ids == asset)
+        if not rows.size:
+            return ()
+        settings = read_settings(twin.district.settings)
+        return tuple(remedies_of(view, int(rows[0]), foreseen, settings))
 
     def review(self, twin: Twin, foreseen: Foreseen, observed: Sequence[Outcome]) -> Sequence[Text]:
         """Hits, misses, Brier scores and errors, one sentence for each quantity and kind."""

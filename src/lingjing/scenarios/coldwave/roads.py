@@ -72,13 +72,18 @@ TRAFFIC_BY_HOUR: Final = np.concatenate(
     ]
 )
 
+Numbers64 = NDArray[np.float64]
+
 STEPS: Final = {
     **dict.fromkeys(SIDES, HORIZON_STEP_DEG),
     "bridge": 1.0,
     "surface": 1.0,
     "sky_view_factor": 0.05,
     "log_traffic": 0.25,  # traffic on a logarithmic scale, four steps a decade
+    "salt_round_g_m2": 1.0,
+    "salt_round_hour": 1.0,
 }
+SALT_ROUND_HOUR: Final = 20.0  # local; before the night's ice, after the evening's traffic
 
 
 def open_roads(view: TwinView) -> NDArray[np.bool_]:
@@ -95,7 +100,10 @@ def by_class(view: TwinView, name: str, table: Numbers) -> NDArray[np.float64]:
 
 
 def places_of_roads(
-    view: TwinView, settings: ColdwaveSettings, around: Surroundings | None = None
+    view: TwinView,
+    settings: ColdwaveSettings,
+    around: Surroundings | None,
+    latitude_deg: float,
 ) -> Places:
     """Segments under the sky, with what tells them apart.
 
@@ -117,14 +125,25 @@ def places_of_roads(
         "surface": surface.astype(np.float64),
         "sky_view_factor": sky,
         "log_traffic": np.log10(np.maximum(traffic, 1.0)),
+        **salted(view),
     }
     kept = open_roads(view)
     return Places(
         {name: values[kept] for name, values in parameters.items()},
         STEPS,
-        metres(view)[kept],
+        metres(view, latitude_deg)[kept],
         view.ids[kept],
     )
+
+
+def salted(view: TwinView) -> dict[str, Numbers64]:
+    """The daily round of salt [n] [g/m²], and its local hour where there is a round."""
+    dose = view.number("salt_round", 0.0)
+    hour = view.number("salt_round_hour", SALT_ROUND_HOUR)
+    return {
+        "salt_round_g_m2": dose,
+        "salt_round_hour": np.where(dose > 0.0, hour, SALT_ROUND_HOUR),
+    }
 
 
 def foresee_roads(
@@ -154,7 +173,7 @@ def foresee_roads(
     if not bool(kept.any()):
         return ()
     around = look_around(view, buildings)
-    places = places_of_roads(view, settings, around)
+    places = places_of_roads(view, settings, around, outlook.latitude_deg)
     parameters = RoadParameters.sampled(outlook.members, rng)
     forcing = _forcing(outlook)
     sun = None
@@ -162,7 +181,9 @@ def foresee_roads(
         sun = sun_of(outlook, np.asarray(forcing.shortwave_down_W_m2, dtype=np.float32))
     heard = _listen(view, places, outlook, (forcing, parameters, sun), hearing or Hearing(()))
     situations, sensed = heard if heard is not None else (places.plain(), None)
-    shared = (forcing, parameters, outlook.spin_up_hours, sun, sensed)
+    shared = (
+        forcing, parameters, outlook.spin_up_hours, sun, local_hours(outlook.times), sensed
+    )  # fmt: skip
     arrays = 8 if sensed is None else 12  # the flux that lacks comes in double precision
     blocks = over_blocks(_block, shared, situations, outlook, arrays, budget_bytes, report)
     return outcomes_of("RoadSegment", places.ids, situations.index, blocks)
@@ -206,12 +227,12 @@ def _until(forcing: RoadForcing, hours: int) -> RoadForcing:
     })  # fmt: skip
 
 
-def _block(
-    shared: tuple[RoadForcing, RoadParameters, int, Sun | None, SensedRoads | None],
-    block: Columns,
-) -> Parts:
+Shared = tuple[RoadForcing, RoadParameters, int, Sun | None, NDArray[np.int64], SensedRoads | None]
+
+
+def _block(shared: Shared, block: Columns) -> Parts:
     """The outcomes of one block of situations."""
-    forcing, parameters, first_output, sun, sensed = shared
+    forcing, parameters, first_output, sun, clock, sensed = shared
     shade = None
     if sun is not None:
         shade = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
@@ -219,13 +240,29 @@ def _block(
     if sensed is not None:
         told = sensed.readings(block, np.shape(forcing.air_temperature_C)[0])
     history = simulate_roads(
-        _columns(block), forcing, parameters, shade=shade, readings=told, first_output=first_output
+        _columns(block),
+        forcing,
+        parameters,
+        shade=shade,
+        readings=told,
+        salt_g_m2=_rounds(block, clock, first_output),
+        first_output=first_output,
     )
     reducer = Reducer()
     _collect(reducer, history)
     if sensed is not None:
         reducer.sensor_gain(sensed.gain[block["row"].astype(np.int64)])
     return reducer.parts
+
+
+def _rounds(block: Columns, clock: NDArray[np.int64], first_output: int) -> Numbers64:
+    """Salt spread in the hour that ends at each instant [block, times]; none in the spin-up.
+
+    A round at 20 o'clock spreads in the hour from then on, which ends at 21.
+    """
+    due = ((clock[None, :] - 1) % 24) == np.rint(block["salt_round_hour"])[:, None]
+    due[:, : first_output + 1] = False
+    return np.where(due, block["salt_round_g_m2"][:, None], 0.0)
 
 
 def _columns(block: Columns) -> RoadColumns:

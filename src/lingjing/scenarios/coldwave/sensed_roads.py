@@ -160,8 +160,7 @@ def _take_over(places: Places, sensors: NDArray[np.int64]) -> tuple[Situations, 
     """Situations with sensors told apart, and how much of whose word each takes over."""
     own = np.zeros(places.ids.size)
     own[sensors] = np.arange(1, sensors.size + 1)
-    cells = np.floor((places.metres - places.metres.min(axis=0)) / CELL_M)
-    corner = places.metres.min(axis=0)
+    cells = np.floor(places.metres / CELL_M)
     at = places.metres[sensors]
     like = {name: places.parameters[name] for name in ("bridge", "surface", "sky_view_factor")}
     alike_between = likeness(*like.values(), *(item[sensors] for item in like.values()))[sensors]
@@ -174,20 +173,21 @@ def _take_over(places: Places, sensors: NDArray[np.int64]) -> tuple[Situations, 
         )
         return np.rint(found / SHARE_STEP) * SHARE_STEP
 
-    middles = corner + (cells + 0.5) * CELL_M
-    reached = shares_at(middles, list(like.values())).sum(axis=1) >= LEAST_GAIN
+    reached = shares_at((cells + 0.5) * CELL_M, list(like.values())).sum(axis=1) >= LEAST_GAIN
     # roads out of reach keep one cell, so that they go on sharing their situations
-    told = np.where(reached[:, None] & (own[:, None] == 0), cells + 1.0, 0.0)
-    parameters = {**places.parameters, "sensor": own, "east": told[:, 0], "north": told[:, 1]}
-    steps = {**places.steps, "sensor": 1.0, "east": 1.0, "north": 1.0}
+    learns = reached & (own == 0)
+    told = np.where(learns[:, None], cells, 0.0)
+    parameters = {
+        **places.parameters, "sensor": own, "learns": learns.astype(np.float64),
+        "east": told[:, 0], "north": told[:, 1],
+    }  # fmt: skip
+    steps = {**places.steps, **dict.fromkeys(("sensor", "learns", "east", "north"), 1.0)}
     situations = distinguish(parameters, steps)
     columns = situations.columns
     here = np.stack([columns["east"], columns["north"]], axis=1)
-    near = here[:, 0] > 0
+    near = columns["learns"] > 0
     shares = np.zeros((len(situations), sensors.size))
-    shares[near] = shares_at(
-        corner + (here[near] - 0.5) * CELL_M, [columns[name][near] for name in like]
-    )
+    shares[near] = shares_at((here[near] + 0.5) * CELL_M, [columns[name][near] for name in like])
     gain = np.where(columns["sensor"] > 0, 1.0, np.clip(shares.sum(axis=1), 0.0, 1.0))
     numbered = {**columns, "row": np.arange(len(situations), dtype=np.float64)}
     return replace(situations, columns=numbered), shares, gain

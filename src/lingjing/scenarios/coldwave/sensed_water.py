@@ -157,7 +157,7 @@ def listen_to_water(
                 })  # fmt: skip
     if not believed:
         return None
-    teachers, ranks = _teachers(view, plain, np.array(believed))
+    teachers, ranks = _teachers(view, plain, np.array(believed), outlook.latitude_deg)
     situations = distinguish(
         {**columns, "teacher": teachers, "rank": ranks}, {**steps, "teacher": 1.0, "rank": 1.0}
     )
@@ -187,14 +187,14 @@ def _learnt(modelled_C: NDArray[np.float32], readings_C: Numbers, alike: float) 
 
 
 def _teachers(
-    view: TwinView, plain: Situations, sensors: NDArray[np.int64]
+    view: TwinView, plain: Situations, sensors: NDArray[np.int64], latitude_deg: float
 ) -> tuple[Numbers, Numbers]:
     """Whose word each thing takes: number of the sensor from 1 on, 0 for none; and its rank [n].
 
     Rank 0 is the sensor's own place, rank 1 a place like it near it: the nearest such sensor.
     """
     alike = np.stack([plain.columns[name][plain.index] for name in LIKE], axis=1)
-    where = metres(view)
+    where = metres(view, latitude_deg)
     teacher, rank = np.zeros(len(view)), np.zeros(len(view))
     nearest = np.full(len(view), np.inf)
     for number, row in enumerate(sensors, start=1):

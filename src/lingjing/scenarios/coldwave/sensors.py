@@ -65,16 +65,13 @@ def matched(view: TwinView, readings: Readings | None) -> tuple[NDArray[np.int64
     return rows, readings.values[[place[item] for item in view.ids[rows]]]
 
 
-def metres(view: TwinView) -> Numbers:
-    """Places of a view's things on a plane [n, 2] [m], good within a city."""
-    longitude, latitude = view.longitude_deg, view.latitude_deg
-    if not len(view):
-        return np.empty((0, 2))
-    width = METRES_PER_DEGREE * math.cos(math.radians(float(latitude.mean())))
-    return np.stack(
-        [(longitude - longitude.mean()) * width, (latitude - latitude.mean()) * METRES_PER_DEGREE],
-        axis=1,
-    )
+def metres(view: TwinView, latitude_deg: float) -> Numbers:
+    """Places of a view's things on a plane [n, 2] [m], good within a city.
+
+    The plane does not depend on what else is in the view.
+    """
+    width = METRES_PER_DEGREE * math.cos(math.radians(latitude_deg))
+    return np.stack([view.longitude_deg * width, view.latitude_deg * METRES_PER_DEGREE], axis=1)
 
 
 def apart(one: Numbers, other: Numbers) -> Numbers:

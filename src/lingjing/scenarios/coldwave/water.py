@@ -117,7 +117,10 @@ STEPS: Final = {
     "enclosure_lag_h": 0.5,
     "insulation_soundness": 0.05,
     "sun_exposure": 0.1,
+    "drip_L_h": 0.5,
+    "exposed_length_m": 1.0,
 }
+DRIP_LENGTH_M: Final = 1.0  # through which a drip runs where the record gives no length
 
 
 def location_of(view: TwinView) -> NDArray[np.object_]:
@@ -164,6 +167,17 @@ def parameters_of_water(view: TwinView) -> Columns:
         **surroundings(view),
         "insulation_soundness": view.number("insulation_soundness", 1.0),
         "sun_exposure": _by_location(view)[:, 2],
+        **dripping(view),
+    }
+
+
+def dripping(view: TwinView) -> dict[str, NDArray[np.float64]]:
+    """Water let run [n], and the pipe it runs through, which is told apart only where it does."""
+    flow = view.number("drip_flow", 0.0)
+    length = np.maximum(view.number("length", DRIP_LENGTH_M), STEPS["exposed_length_m"])
+    return {
+        "drip_L_h": flow,
+        "exposed_length_m": np.where(flow > 0.0, length, DRIP_LENGTH_M),
     }
 
 
@@ -243,6 +257,8 @@ def columns_of(kind: str, block: Columns) -> PipeColumns:
         insulation_soundness=block["insulation_soundness"],
         sun_exposure=block["sun_exposure"],
         confined_ratio=np.full(bore.size, CONFINED_RATIO[kind]),
+        drip_L_h=block["drip_L_h"],
+        exposed_length_m=block["exposed_length_m"],
     )
 
 
