@@ -189,6 +189,14 @@ export interface Vocabulary {
   quantities: Record<string, Title & { unit: string }>;
 }
 
+/** As whom the server sees this page. */
+export interface Who {
+  name: string;
+  role: "read" | "sense" | "operate" | "administer";
+  /** Whether the server lets in only who shows a key or token, or at least tells them apart. */
+  guarded: boolean;
+}
+
 /** What the server said no with. */
 export class ApiError extends Error {
   constructor(
@@ -226,16 +234,27 @@ async function health(): Promise<void> {
   hearTime(Date.parse(response.headers.get("Date") ?? ""));
 }
 
+/** Where a layer's tiles lie, as TileJSON says it. */
+export interface Tiles {
+  tiles: string[];
+  minzoom: number;
+  maxzoom: number;
+  bounds: [number, number, number, number];
+  data_version: string;
+}
+
 const part = encodeURIComponent;
 
 export const api = {
   health,
+  who: () => get<Who>("access"),
   vocabulary: () => get<Vocabulary>("vocabulary"),
   districts: () => get<{ districts: District[] }>("districts"),
   layer: (district: District, layer: LayerName) =>
     get<GeoJSON.FeatureCollection>(
       `districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
     ),
+  tiles: (district: District, layer: LayerName) => get<Tiles>(`districts/${part(district.name)}/tiles/${layer}.json`),
   runs: () => get<{ runs: RunHead[] }>("runs"),
   run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
   work: (run: string, query: Record<string, string | number>) => {

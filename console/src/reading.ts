@@ -1,16 +1,17 @@
 /** What is read from the server: the district and run shown, and whether the server answers. */
 
 import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { setAccessKey } from "./access";
 import {
   api,
   ApiError,
   ServerGone,
   type District,
-  type LayerName,
   type Locale,
   type RunDetail,
   type RunHead,
   type StateLayer,
+  type Who,
   type WorkPage,
 } from "./api";
 import { readEvent, type EntityChange } from "./changes";
@@ -24,7 +25,6 @@ import { hearTime, present } from "./time";
 import { likelyByHour } from "./timeline";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
-const LAYERS: readonly LayerName[] = ["sub-districts", "roads", "buildings", "facilities"];
 const SETTLE_MS = 400;
 const ASSET_ZOOM = 16;
 /** Chance that counts as likely in the counts and the jump to the first freeze. */
@@ -38,6 +38,8 @@ interface Shown {
   runs: RunHead[];
   run: RunDetail | null;
   addresses: Addresses;
+  /** Where all footprints lie, for their shadows. */
+  outlines: string;
   /** Features of the layers, read when the table wants them. */
   features: Features;
   states: States;
@@ -66,6 +68,10 @@ interface Shown {
   /** Entities that changed or went while the page looked on; the newest of each. */
   changes: ReadonlyMap<string, EntityChange>;
   problem: ApiError | null;
+  /** As whom the server sees this page; null until it said so. */
+  who: Who | null;
+  /** Whether the server wants a key before it shows anything. */
+  locked: ApiError | null;
   /** What parts of the page keep in the shared address, by their own keys. */
   shared: Readonly<Record<string, string>>;
 }
@@ -76,6 +82,7 @@ const NOTHING: Readonly<Shown> = {
   runs: [],
   run: null,
   addresses: {},
+  outlines: "",
   features: {},
   states: {},
   first: null,
@@ -95,6 +102,8 @@ const NOTHING: Readonly<Shown> = {
   newRun: null,
   changes: new Map(),
   problem: null,
+  who: null,
+  locked: null,
   shared: {},
 };
 
@@ -196,6 +205,7 @@ export class Reading implements ReactiveController {
         this.live.noted(false);
         this.change({ goneSince: this.now.goneSince ?? this.lastAnswer });
       }
+      else if (error instanceof ApiError && error.status === 401) this.change({ locked: error });
       else if (error instanceof ApiError) this.change({ problem: error });
       else throw error;
     } finally {
@@ -213,8 +223,17 @@ export class Reading implements ReactiveController {
     this.change({ shared: value ? { ...others, [key]: value } : others });
   }
 
+  /** Come in with a key, or with none: everything is read anew. */
+  async enter(key: string): Promise<void> {
+    setAccessKey(key);
+    this.change({ ...NOTHING, link: this.now.link });
+    await this.start();
+  }
+
   /** Read what there is, then the district and run of a shared place, or the newest run. */
   async begin(place: SharedPlace): Promise<void> {
+    const who = await api.who();
+    this.change({ who, locked: null });
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary(), api.health()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
     this.change({ titles, districts, runs, shared: place.shared });
@@ -293,9 +312,26 @@ export class Reading implements ReactiveController {
 
   /** Put a district on the map, which reads the layers by itself, off the page's thread. */
   private show(district: District): void {
-    const addresses = Object.fromEntries(LAYERS.map((layer) => [layer, api.layerAddress(district, layer)]));
-    this.change({ district, addresses, features: {} });
+    const addresses: Addresses = {};
+    for (const layer of ["sub-districts", "facilities"] as const) addresses[layer] = api.layerAddress(district, layer);
+    const outlines = api.layerAddress(district, "buildings");
+    this.change({ district, addresses, outlines, features: {} });
+    void this.guarded(() => this.showLarge(district));
     if (this.tableWanted) void this.readTable();
+  }
+
+  /** The large layers come as tiles; where the server has none, whole. */
+  private async showLarge(district: District): Promise<void> {
+    const found: Addresses = {};
+    await Promise.all(
+      (["roads", "buildings"] as const).map(async (layer) => {
+        found[layer] = await api.tiles(district, layer).catch((error: unknown) => {
+          if (error instanceof ServerGone) throw error;
+          return api.layerAddress(district, layer);
+        });
+      }),
+    );
+    if (this.now.district === district) this.change({ addresses: { ...this.now.addresses, ...found } });
   }
 
   private async readNames(district: District): Promise<void> {

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, create_app, tiles
+from lingjing.interfaces.http import API, branches, comparisons, create_app, tiles, whatifs
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.events import PATH as EVENTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
@@ -407,7 +407,7 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
         (method, re.sub(r":[a-z]+\}", "}", route.path))
-        for route in (*branches.ROUTES, *tiles.ROUTES)
+        for route in (*branches.ROUTES, *tiles.ROUTES, *whatifs.ROUTES, *comparisons.ROUTES)
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert written - {("POST", OBSERVATIONS), ("GET", EVENTS)} == reading | branching
@@ -447,6 +447,14 @@ def test_an_answer_asked_for_twice_at_once_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
-    row = job_content({"assets": [str(number) for number in range(3000)]})
+    row = job_content(
+        {
+            "assets": [str(number) for number in range(3000)],
+            "expected_harm_households": 0.0,
+            "averted_share": 0.5,
+            "score": 0.0,
+        }
+    )
+    assert row["factors"]["lead_factor"] is None
     assert row["assets"] == [str(number) for number in range(20)]
     assert row["asset_count"] == 3000

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lingjing.engine.access import Gate
 from lingjing.engine.live import Live, LiveSettings
 from lingjing.engine.live_watching import Watcher
+from lingjing.engine.whatifs.runner import Runner
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.app import create_app
 from lingjing.interfaces.http.events import PATH as EVENTS
@@ -107,6 +108,7 @@ def create_root(
     meters: Meters | None = None,
     sensors: ASGIApp | None = None,
     live_settings: LiveSettings | None = None,
+    what_ifs: Runner | None = None,
 ) -> Root:
     """The whole server over one ledger and one data folder.
 
@@ -119,6 +121,7 @@ def create_root(
         meters: Where answers are counted.
         sensors: Takes observations; None where nothing flows in.
         live_settings: How viewers are told what happens.
+        what_ifs: Carries what-ifs out; None leaves them out.
     """
     hosts = answered_hosts(gate)
 
@@ -138,6 +141,7 @@ def create_root(
         gate=gate,
         hosts=hosts,
         alongside=alongside,
+        what_ifs=what_ifs,
     )
     operations = Operations(service.ledger, meters or Meters(), service.read_long)
     guarded = operations if gate is None else AccessGuard(operations, gate)
