@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from ledgers import START_US, create, delete, entity, iri, note_late, observed, update, urn
+from ledgers import START_US, create, delete, entity, note_late, observed, update, urn
 from viewers import Viewer
 
 from lingjing.engine.live import Live, LiveSettings
@@ -430,15 +430,6 @@ def test_what_cannot_be_followed_is_refused(
     told(ledger, story)
 
 
-def test_only_reading_is_possible(ledger: Ledger) -> None:
-    async def story(events: Events) -> None:
-        async with Viewer(events, method="POST") as viewer:
-            await viewer.until(lambda: viewer.is_over)
-            assert viewer.status == 405
-
-    told(ledger, story)
-
-
 def test_a_value_that_is_too_large_is_named_but_not_sent(ledger: Ledger) -> None:
     trunk = ledger.branch("")
 
@@ -501,5 +492,4 @@ def test_terms_of_other_vocabularies_keep_their_whole_names(ledger: Ledger) -> N
             assert item["types"] == ["https://example.org/Pump"]
             assert item["attributes"][0]["name"] == "https://example.org/flow"
 
-    assert iri("x") != "x"
     told(ledger, story)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lingjing.engine.live_changes import Event, Item, Place
 from lingjing.engine.results import RUNS
-from lingjing.engine.tiles import Dirty, TileLayer, Tiles
+from lingjing.engine.tiles import Tiles
+from lingjing.engine.tiles_keeping import Dirty, TileLayer
 from lingjing.engine.tiles_layers import DRAWN, layers
 from lingjing.twin.contract import Store
 from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK

@@ -237,6 +237,17 @@ def test_who_loses_the_right_to_read_hears_no_more(
     told(root, story)
 
 
+def test_only_reading_is_possible(ledger: SqliteLedger, data: Path) -> None:
+    root = root_over(ledger, data)
+
+    async def story() -> None:
+        async with Viewer(root, method="POST") as viewer:
+            await viewer.until(lambda: viewer.is_over)
+            assert viewer.status == 405
+
+    told(root, story)
+
+
 def test_a_foreign_host_name_hears_nothing(ledger: SqliteLedger, data: Path) -> None:
     root = root_over(ledger, data)
 
@@ -290,7 +301,7 @@ def test_without_viewers_nothing_is_put_together(
         monkeypatch.setattr("lingjing.engine.live.gathered", never)
         before = root.page.state.live.position()
         await asyncio.to_thread(raise_building, ledger, 78.0)
-        while root.page.state.live.position() == before:
+        while root.page.state.live.position() == before:  # noqa: ASYNC110 - nobody is woken
             await asyncio.sleep(0.01)
 
     told(root, story)
