@@ -1,6 +1,7 @@
 /** The data endpoints, as typed calls. */
 
 import { accessHeaders } from "./access";
+import { hearTime } from "./time";
 
 export type Locale = "zh-CN" | "en";
 export type Text = Record<Locale, string>;
@@ -48,6 +49,12 @@ export interface RunDetail extends RunHead {
   quantities: Record<StateLayer, string[]>;
   files: string[];
   texts: Record<Locale, string[]>;
+  summary: {
+    /** What the weather of the run calls for. */
+    alarm?: { level: "act" | "watch"; text: Text };
+  };
+  /** How the run came about; a what-if's run names it. */
+  record?: { whatif?: { name: string; base: string } };
 }
 
 export interface WorkRow {
@@ -184,6 +191,14 @@ export interface Vocabulary {
   quantities: Record<string, Title & { unit: string }>;
 }
 
+/** As whom the server sees this page. */
+export interface Who {
+  name: string;
+  role: "read" | "sense" | "operate" | "administer";
+  /** Whether the server lets in only who shows a key or token, or at least tells them apart. */
+  guarded: boolean;
+}
+
 /** What the server said no with. */
 export class ApiError extends Error {
   constructor(
@@ -213,16 +228,35 @@ async function get<T>(path: string): Promise<T> {
   throw new ServerGone(`status ${response.status}`);
 }
 
+/** That the server is there, and what time it is there. */
+async function health(): Promise<void> {
+  const response = await fetch("/api/v1/health", { headers: accessHeaders(), cache: "no-store" }).catch((cause: unknown) => {
+    throw new ServerGone("no answer", { cause });
+  });
+  hearTime(Date.parse(response.headers.get("Date") ?? ""));
+}
+
+/** Where a layer's tiles lie, as TileJSON says it. */
+export interface Tiles {
+  tiles: string[];
+  minzoom: number;
+  maxzoom: number;
+  bounds: [number, number, number, number];
+  data_version: string;
+}
+
 const part = encodeURIComponent;
 
 export const api = {
-  health: () => get<{ status: string; version: string }>("health"),
+  health,
+  who: () => get<Who>("access"),
   vocabulary: () => get<Vocabulary>("vocabulary"),
   districts: () => get<{ districts: District[] }>("districts"),
   layer: (district: District, layer: LayerName) =>
     get<GeoJSON.FeatureCollection>(
       `districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
     ),
+  tiles: (district: District, layer: LayerName) => get<Tiles>(`districts/${part(district.name)}/tiles/${layer}.json`),
   runs: () => get<{ runs: RunHead[] }>("runs"),
   run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
   work: (run: string, query: Record<string, string | number>) => {

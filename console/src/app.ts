@@ -3,20 +3,26 @@
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./card";
 import "./head";
+import "./key-entry";
 import "./map";
 import "./map-tools";
+import "./status";
+import "./story";
 import "./time-bar";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
 import type { Drawn } from "./map-tools";
 import { keepSettings, readSettings, type Settings } from "./memory";
+import { drawPicture, savePicture } from "./picture";
 import { LIKELY, Reading } from "./reading";
-import { readPlace, writePlace, type MapView } from "./share";
+import { readPlace, understood, writePlace, type MapView } from "./share";
 import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
+import { chaptersOf, type Chapter } from "./story";
 import { sunAt, type Sun } from "./sun";
-import { date, of, percent, setLocale, t } from "./text";
+import { clock, date, of, percent, setLocale, t, zoneName } from "./text";
+import { present } from "./time";
 
 import.meta.glob("./tabs/*.ts", { eager: true });
 
@@ -50,6 +56,10 @@ export class LingjingConsole extends LitElement {
     theme: { state: true },
     elder: { state: true },
     said: { state: true },
+    strangeLink: { state: true },
+    telling: { state: true },
+    told: { state: true },
+    keyAsked: { state: true },
   };
 
   declare narrow: boolean;
@@ -68,6 +78,14 @@ export class LingjingConsole extends LitElement {
   declare theme: Theme;
   declare elder: boolean;
   declare said: string;
+  /** Whether the page was opened by an address of a newer form. */
+  declare strangeLink: boolean;
+  /** A short word of what was just done; empty for none. */
+  declare told: string;
+  /** Whether the story is being told. */
+  declare telling: boolean;
+  /** Whether somebody wants to enter another key. */
+  declare keyAsked: boolean;
 
   private middleOf: readonly number[] | null = null;
   private middleIs: readonly [number, number] | null = null;
@@ -93,6 +111,10 @@ export class LingjingConsole extends LitElement {
     this.theme = settings.theme;
     this.elder = settings.elder;
     this.said = "";
+    this.telling = false;
+    this.told = "";
+    this.keyAsked = false;
+    this.strangeLink = understood(location.hash) === "newer";
     setLocale(this.language);
   }
 
@@ -230,12 +252,17 @@ export class LingjingConsole extends LitElement {
   }
 
   private header() {
-    const { districts, district, runs, run } = this.reading.now;
+    const { districts, district, link, runs, run, who } = this.reading.now;
     return html`<lingjing-head .districts=${districts ?? []} .district=${district} .runs=${runs} .run=${run}
-      .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow}
+      .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow} .who=${who}
+      @tell-story=${() => (this.telling = true)}
+      @save-picture=${() => void this.savePicture()}
+      @copy-link=${() => void this.copyLink()}
+      @show-key=${() => (this.keyAsked = true)}
       @district-chosen=${(event: CustomEvent<string>) => this.onDistrict(event.detail)}
       @run-chosen=${(event: CustomEvent<string>) => this.onRun(event.detail)}
-      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>`;
+      @settings-chosen=${(event: CustomEvent<Partial<Settings>>) => this.prefer(event.detail)}></lingjing-head>
+      <lingjing-status .link=${link} .district=${district} .run=${run} .language=${this.language} .folded=${this.narrow || this.elder}></lingjing-status>`;
   }
 
   private onDistrict(name: string): void {
@@ -249,7 +276,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private notices() {
-    const { goneSince, problem } = this.reading.now;
+    const { goneSince, newRun, problem } = this.reading.now;
     return html`
       ${goneSince !== null
         ? html`<div class="notice bad" role="alert" id="server-gone">${t("notice.gone", { time: date(new Date(goneSince).toISOString()) })}</div>`
@@ -258,11 +285,24 @@ export class LingjingConsole extends LitElement {
         ? html`<div class="notice bad" role="alert">${of(problem.what)} ${of(problem.remedy)}
             <button type="button" @click=${() => this.reading.dismissProblem()}>${t("notice.dismiss")}</button></div>`
         : nothing}
+      ${newRun
+        ? html`<div class="notice" role="status" id="new-run">${t("notice.newRun")} <button type="button" @click=${() => this.onRun(newRun)}>${t("notice.showRun")}</button></div>`
+        : nothing}
+      ${this.told
+        ? html`<div class="notice" role="status" id="told">${this.told} <button type="button" @click=${() => (this.told = "")}>${t("notice.dismiss")}</button></div>`
+        : nothing}
+      ${this.strangeLink
+        ? html`<div class="notice" role="status" id="strange-link">${t("notice.newerLink")} <button type="button" @click=${() => (this.strangeLink = false)}>${t("notice.dismiss")}</button></div>`
+        : nothing}
     `;
   }
 
   private main() {
-    const { district, districts, first, goneSince, likely, loading, past, run } = this.reading.now;
+    const { district, districts, first, goneSince, likely, loading, locked, past, run, who } = this.reading.now;
+    if (locked || this.keyAsked) {
+      return html`<main class="blank"><lingjing-key-entry .language=${this.language} .who=${who} .refused=${locked && locked.code !== "access.needed" ? `${of(locked.what)} ${of(locked.remedy)}` : ""}
+        @key-entered=${(event: CustomEvent<string>) => this.enter(event.detail)}></lingjing-key-entry></main>`;
+    }
     if (districts === null) {
       return html`<main class="blank"><p aria-live="polite">${loading ? t("state.loading") : t("state.noAnswer")}</p></main>`;
     }
@@ -275,14 +315,15 @@ export class LingjingConsole extends LitElement {
       <main class="work-place ${goneSince === null ? "" : "stale"}"
         @open-object=${(event: CustomEvent<OpenObject>) => void this.open(event.detail)}
         @close-object=${() => this.close()}
+        @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}
         @show-tab=${(event: CustomEvent<string>) => this.chooseTab(event.detail)}
         @show-stage=${(event: CustomEvent<string>) => (this.stage = stageOf(event.detail) ? event.detail : "")}
         @view-changed=${(event: CustomEvent<ViewChanged>) => this.onView(event.detail)}>
         <div class="map-side">${stageOf(this.stage)?.content(this.context) ?? this.mapStage()}</div>
         ${run
-          ? html`<lingjing-time-bar class="time-side" .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
+          ? html`<div class="time-side">${this.telling ? this.story() : nothing}<lingjing-time-bar .start=${Date.parse(run.start)} .hours=${run.hours} .hour=${this.at}
               .first=${first} .past=${past} .now=${this.present} .likely=${likely} .place=${this.middle} .language=${this.language} .counts=${this.counts()}
-              @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}></lingjing-time-bar>`
+              ></lingjing-time-bar></div>`
           : nothing}
         <aside class="panel" id="panel" tabindex="-1" aria-label=${t("panel.label")}>${this.panel()}</aside>
       </main>
@@ -290,12 +331,12 @@ export class LingjingConsole extends LitElement {
   }
 
   private mapStage() {
-    const { addresses, assets, assetState, district, marked, quantities, run, states, titles } = this.reading.now;
+    const { addresses, assets, assetState, district, marked, outlines, quantities, run, states, titles } = this.reading.now;
     return html`
       <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
         .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
         .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
-        .assets=${assets} .assetState=${assetState}></lingjing-map>
+        .assets=${assets} .assetState=${assetState} .outlines=${outlines}></lingjing-map>
       <lingjing-map-tools .mode=${this.mode} .solid=${this.solid} .sunlit=${this.sunlit} .theme=${this.theme} .language=${this.language}
         .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .titles=${titles} .sun=${this.sun}
         @drawing-chosen=${(event: CustomEvent<Partial<Drawn>>) => Object.assign(this, event.detail)}
@@ -312,7 +353,7 @@ export class LingjingConsole extends LitElement {
   /** The present hour, where it lies within what the time bar covers. */
   private get present(): number | null {
     const { run, past } = this.reading.now;
-    const hour = Math.floor((Date.now() - this.startsAt) / 3_600_000);
+    const hour = Math.floor((present() - this.startsAt) / 3_600_000);
     return run && hour >= -past && hour <= run.hours ? hour : null;
   }
 
@@ -334,6 +375,48 @@ export class LingjingConsole extends LitElement {
   private get context(): PageContext {
     const { reading, language, theme, elder, narrow, card, job } = this;
     return { reading, hour: this.at, language, theme, elder, narrow, card, job };
+  }
+
+  private story() {
+    const { first, marked, run, states } = this.reading.now;
+    if (!run) return nothing;
+    return html`<lingjing-story .chapters=${chaptersOf(run, Object.values(states), first, marked)} .hour=${this.at} .language=${this.language}
+      @story-step=${(event: CustomEvent<Chapter>) => this.onChapter(event.detail)}
+      @story-closed=${() => (this.telling = false)}></lingjing-story>`;
+  }
+
+  private onChapter({ hour, at }: Chapter): void {
+    this.reading.setHour(hour);
+    if (at) this.map?.showPoint(at);
+    else this.map?.showAll();
+  }
+
+  private enter(key: string): void {
+    this.keyAsked = false;
+    this.card = null;
+    void this.reading.enter(key);
+  }
+
+  private async copyLink(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.said = t("said.link");
+    } catch {
+      this.said = t("said.noLink"); // the browser does not let us; the address bar has it
+    }
+    this.told = this.said;
+  }
+
+  /** The map with its time, its legend and its sources, as a file. */
+  private async savePicture(): Promise<void> {
+    const { district, quantities, run, titles } = this.reading.now;
+    const map = this.map?.canvas;
+    if (!map || !district) return;
+    const shows = Object.values(quantities).map((name) => of(titles[name])).filter(Boolean).join(" / ");
+    const time = run ? `${clock(this.startsAt + this.at * 3_600_000)} ${zoneName()} · ${of(run.scenario_title)} ${date(run.start)}` : date(district.updated_at);
+    const labels = run ? run.labels.map(of) : district.synthetic ? [t("label.syntheticDistrict")] : [];
+    const caption = { title: of(district.title), time, shows: shows && `${shows} · ${t(`legend.unit.${this.mode}`)}`, labels, attribution: `${t("foot.data")} ${this.attributions()}` };
+    await savePicture(drawPicture(map, caption, this.mode, this.theme), `${district.name}-${run?.run ?? ""}-${this.at}h.png`);
   }
 
   private onView({ zoom, bounds, view }: ViewChanged): void {
@@ -360,6 +443,7 @@ export class LingjingConsole extends LitElement {
             <pre><code>lingjing run coldwave --district ${district?.name ?? ""} --weather NAME --start 2023-12-20T12:00+08:00 --hours 72 --members 31 --seed 7</code></pre></div>`;
     }
     return html`
+      ${this.card ? this.cardNews(this.card) : nothing}
       ${this.card
         ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.at} .start=${Date.parse(run.start)}
             .language=${this.language} .theme=${this.theme} .scale=${this.elder ? 1.5 : 1}></lingjing-card>`
@@ -371,6 +455,20 @@ export class LingjingConsole extends LitElement {
         <div role="tabpanel" id="tabpanel" aria-labelledby="tab-${this.tab}">${this.tabContent()}</div>
       </div>
     `;
+  }
+
+  /** What happened to the object of the open card since it was read. */
+  private cardNews(card: Card) {
+    const change = this.reading.now.changes.get(card.id);
+    if (!change) return nothing;
+    if (change.deleted) return html`<p class="notice bad" role="alert" id="card-gone">${t("card.deleted")}</p>`;
+    return html`<p class="notice" role="status" id="card-changed">${t("card.changed")}
+      <button type="button" @click=${() => this.readAgain(card)}>${t("card.readAgain")}</button></p>`;
+  }
+
+  private readAgain(card: Card): void {
+    this.reading.forgetChange(card.id);
+    void this.open({ id: card.id, job: this.job, from: "card" });
   }
 
   private chooseTab(id: string): void {

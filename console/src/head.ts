@@ -1,10 +1,10 @@
-/** The head of the page: which district and run, what is made up, and the page's switches. */
+/** The head of the page: which district and run, and the page's switches. */
 
 import { html, LitElement, nothing } from "lit";
-import type { District, Locale, RunDetail, RunHead } from "./api";
+import type { District, Locale, RunDetail, RunHead, Who } from "./api";
 import type { Theme } from "./colours";
 import type { Settings } from "./memory";
-import { age, date, headOf, of, t, toldApart } from "./text";
+import { date, of, t, toldApart } from "./text";
 
 export class LingjingHead extends LitElement {
   static override properties = {
@@ -16,6 +16,7 @@ export class LingjingHead extends LitElement {
     theme: { type: String },
     elder: { type: Boolean },
     narrow: { type: Boolean },
+    who: { attribute: false },
   };
 
   declare districts: District[];
@@ -26,6 +27,7 @@ export class LingjingHead extends LitElement {
   declare theme: Theme;
   declare elder: boolean;
   declare narrow: boolean;
+  declare who: Who | null;
 
   constructor() {
     super();
@@ -37,6 +39,7 @@ export class LingjingHead extends LitElement {
     this.theme = "day";
     this.elder = false;
     this.narrow = false;
+    this.who = null;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -49,8 +52,7 @@ export class LingjingHead extends LitElement {
       return html`
         <header class="head">
           ${this.brand()} ${this.choices()}
-          <div class="switches">${this.languageSwitch()} ${elder} ${this.themeSwitch()}</div>
-          <div class="labels">${this.labels()} ${this.ages()}</div>
+          <div class="switches">${this.doings()} ${this.languageSwitch()} ${elder} ${this.themeSwitch()}</div>
         </header>
       `;
     }
@@ -62,11 +64,9 @@ export class LingjingHead extends LitElement {
           <summary id="options">${t("head.options")}</summary>
           <div class="head-options">
             ${this.choices()}
-            <div class="switches">${this.languageSwitch()} ${this.themeSwitch()}</div>
-            ${this.ages()}
+            <div class="switches">${this.doings()} ${this.languageSwitch()} ${this.themeSwitch()}</div>
           </div>
         </details>
-        <div class="labels">${this.labels()}</div>
       </header>
     `;
   }
@@ -104,22 +104,19 @@ export class LingjingHead extends LitElement {
     </div>`;
   }
 
-  /** What is made up: in full where there is room, else as badges that open. */
-  private labels() {
-    const made = this.district?.synthetic ? [t("label.syntheticDistrict")] : [];
-    const labels = this.run ? this.run.labels.map((label) => of(label)) : made;
-    if (!this.folded) return labels.map((label) => html`<span class="tag">${label}</span>`);
-    return labels.map((label) =>
-      headOf(label) === label
-        ? html`<span class="tag">${label}</span>`
-        : html`<details class="tag badge"><summary>${headOf(label)}</summary><p>${label}</p></details>`,
-    );
-  }
-
-  private ages() {
-    const { district, run } = this;
-    if (!district) return nothing;
-    return html`<span class="ages">${t("head.age", { data: age(district.updated_at), run: run ? age(run.written_at) : t("value.none") })}</span>`;
+  /** What can be done with what is shown; and as whom. */
+  private doings() {
+    const { who } = this;
+    return html`
+      ${this.run ? html`<button type="button" id="tell" @click=${() => this.say("tell-story", null)}>${t("head.story")}</button>` : nothing}
+      ${this.district
+        ? html`<button type="button" id="picture" @click=${() => this.say("save-picture", null)}>${t("head.picture")}</button>
+            <button type="button" id="copy-link" @click=${() => this.say("copy-link", null)}>${t("head.link")}</button>`
+        : nothing}
+      ${who?.guarded
+        ? html`<button type="button" id="who" title=${t("key.hint")} @click=${() => this.say("show-key", null)}>${who.name === "anonymous" ? t("role.public") : t(`role.${who.role}`)}</button>`
+        : nothing}
+    `;
   }
 
   private languageSwitch() {

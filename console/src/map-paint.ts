@@ -32,6 +32,13 @@ export class Painter {
     return told;
   }
 
+  /** Take all state of a source away, whichever of its layers it lies on. */
+  clear(source: string): void {
+    const type = this.map.getSource(source)?.type;
+    if (type) this.map.removeFeatureState(type === "vector" ? { source, sourceLayer: source } : { source });
+    this.shown.delete(source);
+  }
+
   /** The map holds no state of this source any more. */
   forget(source: string): void {
     this.shown.delete(source);

@@ -1,7 +1,7 @@
 /** The map's style: local sources only, no tiles, glyphs or sprites from anywhere. */
 
-import type { ExpressionSpecification, FillExtrusionLayerSpecification, StyleSpecification } from "maplibre-gl";
-import type { LayerName, Locale } from "./api";
+import type { ExpressionSpecification, FillExtrusionLayerSpecification, SourceSpecification, StyleSpecification } from "maplibre-gl";
+import type { LayerName, Locale, Tiles } from "./api";
 import { BASE, NONE, STRONG, steps, type Mode, type Theme } from "./colours";
 import { BASE_HEIGHT, GUESSED, HEIGHT } from "./solid";
 
@@ -33,7 +33,7 @@ function nameOf(locale: Locale): ExpressionSpecification {
 function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
   const rank: ExpressionSpecification = [
     "match",
-    ["get", "road_class"],
+    ["coalesce", ["get", "class"], ["get", "road_class"]],
     ["motorway", "trunk", "primary"],
     2.2,
     ["secondary"],
@@ -51,6 +51,9 @@ function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
 
 const EMPTY = { type: "FeatureCollection" as const, features: [] };
 
+/** Where the layers lie: as vector tiles, or as one GeoJSON file. */
+export type Addresses = Partial<Record<LayerName, string | Tiles>>;
+
 export interface Drawing {
   mode: Mode;
   theme: Theme;
@@ -59,20 +62,26 @@ export interface Drawing {
   scale: number;
   /** Whether buildings stand up. */
   solid: boolean;
-  /** Where the layers lie. */
-  addresses: Partial<Record<LayerName, string>>;
+  addresses: Addresses;
 }
 
 export function buildStyle({ mode, theme, language, scale, solid, addresses }: Drawing): StyleSpecification {
   const base = BASE[theme];
-  const source = (layer?: LayerName) => ({ type: "geojson" as const, data: (layer && addresses[layer]) ?? EMPTY, tolerance: 0.2 });
+  const source = (layer?: LayerName): SourceSpecification => {
+    const lies = layer && addresses[layer];
+    if (typeof lies !== "object") return { type: "geojson", data: lies ?? EMPTY, tolerance: 0.2 };
+    const { tiles, minzoom, maxzoom, bounds } = lies;
+    return { type: "vector", tiles, minzoom, maxzoom, bounds };
+  };
+  /** A layer's source, and the layer in its tiles where it has tiles. */
+  const from = (layer: LayerName) => (typeof addresses[layer] === "object" ? { source: layer, "source-layer": layer } : { source: layer });
   const label = (size: number) => ({ "text-font": FONTS, "text-size": size * scale });
   const halo = { "text-color": base.label, "text-halo-color": base.halo, "text-halo-width": 1.6 };
   const standing = { visibility: solid ? ("visible" as const) : ("none" as const) };
   const raised = (guessed: boolean): FillExtrusionLayerSpecification => ({
     id: guessed ? "buildings-guessed" : "buildings-known",
     type: "fill-extrusion",
-    source: "buildings",
+    ...from("buildings"),
     minzoom: 12,
     filter: guessed ? GUESSED : ["!", GUESSED],
     layout: standing,
@@ -97,11 +106,11 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
     },
     layers: [
       { id: "background", type: "background", paint: { "background-color": base.background } },
-      { id: "sub-district-fill", type: "fill", source: "sub-districts", paint: { "fill-color": base.district } },
+      { id: "sub-district-fill", type: "fill", ...from("sub-districts"), paint: { "fill-color": base.district } },
       {
         id: "road-edge",
         type: "line",
-        source: "roads",
+        ...from("roads"),
         layout: { "line-cap": "round", "line-join": "round" },
         paint: {
           "line-color": ["case", strong(mode), base.strong, base.roadEdge],
@@ -111,20 +120,20 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
       {
         id: "roads",
         type: "line",
-        source: "roads",
+        ...from("roads"),
         layout: { "line-cap": "round", "line-join": "round" },
         paint: { "line-color": classColour(mode, theme, base.road), "line-width": roadWidth(0, mode) },
       },
       {
         id: "buildings",
         type: "fill",
-        source: "buildings",
+        ...from("buildings"),
         paint: { "fill-color": classColour(mode, theme, base.building), "fill-antialias": false },
       },
       {
         id: "building-edge",
         type: "line",
-        source: "buildings",
+        ...from("buildings"),
         minzoom: 14,
         paint: {
           "line-color": ["case", strong(mode), base.strong, base.buildingEdge],
@@ -134,7 +143,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
       {
         id: "sub-district-line",
         type: "line",
-        source: "sub-districts",
+        ...from("sub-districts"),
         layout: { "line-join": "round" },
         paint: { "line-color": base.outline, "line-width": ["interpolate", ["linear"], ["zoom"], 11, 1.2, 15, 2.4], "line-opacity": 0.8 },
       },
@@ -172,7 +181,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
       {
         id: "road-names",
         type: "symbol",
-        source: "roads",
+        ...from("roads"),
         minzoom: 14,
         layout: {
           ...label(12),
@@ -186,10 +195,10 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
       {
         id: "facilities",
         type: "symbol",
-        source: "facilities",
+        ...from("facilities"),
         minzoom: 12.5,
         layout: {
-          "icon-image": ["concat", "facility-", ["get", "facility_kind"]],
+          "icon-image": ["concat", "facility-", ["coalesce", ["get", "class"], ["get", "facility_kind"]]],
           "icon-size": ["interpolate", ["linear"], ["zoom"], 12, 0.55, 16, 0.9],
           "icon-padding": 0,
           ...label(12),
@@ -203,7 +212,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
       {
         id: "sub-district-names",
         type: "symbol",
-        source: "sub-districts",
+        ...from("sub-districts"),
         maxzoom: 14, // nearer, each tile would repeat the name
         layout: {
           ...label(15),

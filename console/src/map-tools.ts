@@ -62,13 +62,9 @@ export class LingjingMapTools extends LitElement {
     return html`
       <div class="map-tools">
         <div class="map-choices">
-          ${this.run ? html`<details class="layers-fold"><summary>${t("layers.title")}</summary>${(["roads", "buildings"] as const).map((layer) => this.quantityChoice(layer))}</details>${this.modes()}` : nothing}
-          <fieldset class="modes"><legend class="visually-hidden">${t("solid.label")}</legend>
-            ${[false, true].map(
-              (solid) => html`<label><input type="radio" name="solid" value=${solid ? "1" : "0"} .checked=${this.solid === solid} @change=${() => this.choose({ solid, sunlit: solid })} /><span>${t(solid ? "solid.up" : "solid.flat")}</span></label>`,
-            )}
-          </fieldset>
-          <button type="button" class="on-map" id="sunlit" aria-pressed=${this.sunlit} title=${t("sun.hint")} @click=${() => this.choose({ sunlit: !this.sunlit })}>${t("sun.shadows")}</button>
+          ${this.folded
+            ? html`<details class="layers-fold"><summary>${t("layers.title")}</summary>${this.quantityChoices()}<div class="map-choices">${this.modes()} ${this.ways()}</div></details>`
+            : html`${this.run ? html`<details class="layers-fold"><summary>${t("layers.title")}</summary>${this.quantityChoices()}</details>` : nothing} ${this.modes()} ${this.ways()}`}
         </div>
         ${this.sunlit && this.sun ? html`<p class="sun-says" aria-live="polite">${this.sunSays(this.sun)}</p>` : nothing}
         <details class="legend-fold" ?open=${!this.folded}>
@@ -79,7 +75,22 @@ export class LingjingMapTools extends LitElement {
     `;
   }
 
+  private quantityChoices() {
+    return (["roads", "buildings"] as const).map((layer) => this.quantityChoice(layer));
+  }
+
+  /** Flat or standing, with shadows or without. */
+  private ways() {
+    return html`<fieldset class="modes"><legend class="visually-hidden">${t("solid.label")}</legend>
+        ${[false, true].map(
+          (solid) => html`<label><input type="radio" name="solid" value=${solid ? "1" : "0"} .checked=${this.solid === solid} @change=${() => this.choose({ solid, sunlit: solid })} /><span>${t(solid ? "solid.up" : "solid.flat")}</span></label>`,
+        )}
+      </fieldset>
+      <button type="button" class="on-map" id="sunlit" aria-pressed=${this.sunlit} title=${t("sun.hint")} @click=${() => this.choose({ sunlit: !this.sunlit })}>${t("sun.shadows")}</button>`;
+  }
+
   private modes() {
+    if (!this.run) return nothing;
     return html`<fieldset class="modes"><legend class="visually-hidden">${t("mode.label")}</legend>
       ${MODES.map(
         (mode) => html`<label><input type="radio" name="mode" value=${mode} .checked=${this.mode === mode} @change=${() => this.choose({ mode })} /><span>${t(`mode.${mode}`)}</span></label>`,

@@ -12,11 +12,11 @@ import {
   type MapMouseEvent,
 } from "maplibre-gl";
 import { accessHeaders } from "./access";
-import type { Card, LayerName, Locale, StateLayer, WorkRow } from "./api";
+import type { Card, Locale, StateLayer, WorkRow } from "./api";
 import { BASE, channels, classes, type Mode, type Theme } from "./colours";
 import { Painter } from "./map-paint";
 import { facilityImages, workDisc } from "./map-signs";
-import { buildStyle } from "./map-style";
+import { buildStyle, type Addresses } from "./map-style";
 import { ShadowLayer } from "./shadow-layer";
 import type { MapView } from "./share";
 import { heightOf } from "./solid";
@@ -26,7 +26,7 @@ import { t } from "./text";
 
 setWorkerUrl(workerAddress);
 
-export type Addresses = Partial<Record<LayerName, string>>;
+export type { Addresses } from "./map-style";
 export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
@@ -53,8 +53,10 @@ export class LingjingMap extends LitElement {
     card: { attribute: false },
     assets: { attribute: false },
     assetState: { attribute: false },
+    outlines: { type: String },
     solid: { type: Boolean },
     sunlit: { type: Boolean },
+    label: { type: String },
     unable: { state: true },
   };
 
@@ -73,10 +75,14 @@ export class LingjingMap extends LitElement {
   declare card: Card | null;
   declare assets: GeoJSON.FeatureCollection | null;
   declare assetState: LayerState | null;
+  /** Where all footprints of buildings lie as GeoJSON, for their shadows. */
+  declare outlines: string;
   /** Whether buildings stand up. */
   declare solid: boolean;
   /** Whether shadows are drawn. */
   declare sunlit: boolean;
+  /** What the map is called where there are two; empty for the only one. */
+  declare label: string;
   /** Whether this browser cannot draw a map. */
   declare unable: boolean;
 
@@ -104,8 +110,10 @@ export class LingjingMap extends LitElement {
     this.card = null;
     this.assets = null;
     this.assetState = null;
+    this.outlines = "";
     this.solid = false;
     this.sunlit = false;
+    this.label = "";
     this.unable = false;
   }
 
@@ -177,24 +185,23 @@ export class LingjingMap extends LitElement {
     }
     const has = (...names: string[]) => names.some((name) => changed.has(name));
     if (has("addresses")) {
-      for (const layer of Object.keys(this.addresses)) {
-        if (map.getSource(layer)) map.removeFeatureState({ source: layer });
-        this.painter?.forget(layer);
-      }
+      for (const layer of ["roads", "buildings"] as const) this.painter?.clear(layer);
     }
     if (has("theme", "language", "scale", "mode", "solid", "addresses")) this.restyle();
+    if (has("label")) this.nameCanvas();
     if (has("solid")) this.stand();
     if (has("assets")) this.fillAssets();
     if (has("addresses", "states", "hour", "assets", "mode")) this.paint();
     if (has("work")) this.fillWork();
     if (has("card")) this.fillSelected();
     if (has("bounds")) this.fit();
-    if (has("sunlit", "addresses", "theme", "hour", "start", "solid")) this.shine();
+    if (has("sunlit", "outlines", "theme", "hour", "start", "solid")) this.shine();
   }
 
   /** Whether everything asked for is drawn. */
   get resting(): boolean {
     if (this.unable) return true;
+    if (!this.addresses.buildings) return false;
     return this.ready && !!this.map && this.map.loaded() && !this.map.isMoving() && (!this.shadowsOf || this.shadows.settled);
   }
 
@@ -233,10 +240,15 @@ export class LingjingMap extends LitElement {
 
   /** Bring an object into view. */
   show(card: Card): void {
+    this.showPoint(card.point);
+  }
+
+  /** Bring a place into view, near enough to see single houses. */
+  showPoint(center: readonly [number, number]): void {
     const map = this.map;
     if (!map) return;
     this.moved = true;
-    map.easeTo({ center: card.point, zoom: Math.max(map.getZoom(), 16), duration: still() ? 0 : 600 });
+    map.easeTo({ center: [...center], zoom: Math.max(map.getZoom(), 16), duration: still() ? 0 : 600 });
   }
 
   private controlWords(): Record<string, string> {
@@ -249,7 +261,7 @@ export class LingjingMap extends LitElement {
   }
 
   private nameCanvas(): void {
-    this.querySelector("canvas")?.setAttribute("aria-label", t("map.title"));
+    this.querySelector("canvas")?.setAttribute("aria-label", this.label || t("map.title"));
     this.querySelector(".maplibregl-ctrl-zoom-in")?.setAttribute("aria-label", t("map.zoomIn"));
     this.querySelector(".maplibregl-ctrl-zoom-out")?.setAttribute("aria-label", t("map.zoomOut"));
     this.querySelector(".maplibregl-ctrl-compass")?.setAttribute("aria-label", t("map.north"));
@@ -269,7 +281,7 @@ export class LingjingMap extends LitElement {
     const camera = map.cameraForBounds(this.bounds, { padding, bearing: map.getBearing() });
     if (!camera) return;
     // What lies tilted away takes less of the height: come nearer.
-    const nearer = this.solid ? 0.45 : 0;
+    const nearer = this.solid ? 0.7 : 0;
     map.jumpTo({ ...camera, zoom: (camera.zoom ?? map.getZoom()) + nearer, pitch: this.solid ? SOLID_PITCH_DEG : 0 });
   }
 
@@ -377,8 +389,9 @@ export class LingjingMap extends LitElement {
     const table = classes(this.mode);
     for (const layer of ["roads", "buildings", "assets"] as const) {
       const state = layer === "assets" ? this.assetState : this.states[layer];
-      const values = state && (this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
-      this.painter?.paint(layer, values ? classesOf(values, table) : null);
+      const values = state && (this.mode !== "onset" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
+      const inTiles = layer !== "assets" && typeof this.addresses[layer] === "object";
+      this.painter?.paint(layer, values ? classesOf(values, table) : null, inTiles ? layer : undefined);
     }
   }
 
@@ -388,7 +401,7 @@ export class LingjingMap extends LitElement {
     if (!map || !bounds || !this.ready) return;
     const middle: [number, number] = [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2];
     const sun = sunAt(this.start + this.hour * 3_600_000, ...middle);
-    const address = this.sunlit ? (this.addresses.buildings ?? "") : "";
+    const address = this.sunlit ? this.outlines : "";
     if (address !== this.shadowsOf) {
       this.shadowsOf = address;
       if (address) this.shadows.read({ address, headers: accessHeaders(), origin: middle });

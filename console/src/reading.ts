@@ -1,27 +1,31 @@
 /** What is read from the server: the district and run shown, and whether the server answers. */
 
 import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { setAccessKey } from "./access";
 import {
   api,
   ApiError,
   ServerGone,
   type District,
-  type LayerName,
   type Locale,
   type RunDetail,
   type RunHead,
   type StateLayer,
+  type Who,
   type WorkPage,
 } from "./api";
+import { readEvent, type EntityChange } from "./changes";
+import type { ServerEvent } from "./event-stream";
+import { Live, type LinkState } from "./live";
 import type { Addresses, Features, States } from "./map";
 import type { SharedPlace } from "./share";
 import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
 import { setEnglishNames, setZone } from "./text";
+import { hearTime, present } from "./time";
 import { likelyByHour } from "./timeline";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
-const LAYERS: readonly LayerName[] = ["sub-districts", "roads", "buildings", "facilities"];
-const HEARTBEAT_MS = 15_000;
+const SETTLE_MS = 400;
 const ASSET_ZOOM = 16;
 /** Chance that counts as likely in the counts and the jump to the first freeze. */
 export const LIKELY = 0.5;
@@ -34,6 +38,8 @@ interface Shown {
   runs: RunHead[];
   run: RunDetail | null;
   addresses: Addresses;
+  /** Where all footprints lie, for their shadows. */
+  outlines: string;
   /** Features of the layers, read when the table wants them. */
   features: Features;
   states: States;
@@ -54,9 +60,18 @@ interface Shown {
   assets: GeoJSON.FeatureCollection | null;
   assetState: LayerState | null;
   loading: boolean;
+  link: LinkState;
   /** When the server last answered, once it no longer does. */
   goneSince: number | null;
+  /** Names of runs of this district that came after the page was read. */
+  newRun: string | null;
+  /** Entities that changed or went while the page looked on; the newest of each. */
+  changes: ReadonlyMap<string, EntityChange>;
   problem: ApiError | null;
+  /** As whom the server sees this page; null until it said so. */
+  who: Who | null;
+  /** Whether the server wants a key before it shows anything. */
+  locked: ApiError | null;
   /** What parts of the page keep in the shared address, by their own keys. */
   shared: Readonly<Record<string, string>>;
 }
@@ -67,6 +82,7 @@ const NOTHING: Readonly<Shown> = {
   runs: [],
   run: null,
   addresses: {},
+  outlines: "",
   features: {},
   states: {},
   first: null,
@@ -81,15 +97,21 @@ const NOTHING: Readonly<Shown> = {
   assets: null,
   assetState: null,
   loading: true,
+  link: { link: "starting", heard: null },
   goneSince: null,
+  newRun: null,
+  changes: new Map(),
   problem: null,
+  who: null,
+  locked: null,
   shared: {},
 };
 
 export class Reading implements ReactiveController {
   private current = NOTHING;
   private lastAnswer = Date.now();
-  private heartbeat: number | undefined;
+  private readonly live: Live;
+  private settling: number | undefined;
   private tableWanted = false;
   private wanted: Readonly<Record<string, string>> = {};
 
@@ -99,15 +121,68 @@ export class Reading implements ReactiveController {
     private readonly start: () => Promise<void>,
   ) {
     host.addController(this);
+    this.live = new Live(null, "/api/v1/health", {
+      state: (link) => this.onLink(link),
+      event: (event) => this.onEvent(event),
+      missed: () => void this.refresh(),
+    });
   }
 
   hostConnected(): void {
-    this.heartbeat = window.setInterval(() => void this.guarded(async () => void (await api.health())), HEARTBEAT_MS);
+    this.live.start();
     void this.start();
   }
 
   hostDisconnected(): void {
-    window.clearInterval(this.heartbeat);
+    this.live.stop();
+    window.clearTimeout(this.settling);
+  }
+
+  private onLink(link: LinkState): void {
+    const changed = link.link !== this.now.link.link;
+    this.current = { ...this.now, link };
+    if (link.link === "gone") this.change({ goneSince: this.now.goneSince ?? link.heard ?? this.lastAnswer });
+    else if (this.now.goneSince !== null) {
+      this.change({ goneSince: null });
+      if (this.now.districts === null) void this.start();
+    } else if (changed) this.host.requestUpdate();
+  }
+
+  /** Take in what the server says happened. */
+  private onEvent({ event, data }: ServerEvent): void {
+    const said = readEvent(event, data);
+    if (said.time !== null) hearTime(said.time);
+    if (said.reload) void this.refresh();
+    if (said.changes.length === 0) return;
+    const changes = new Map(this.now.changes);
+    for (const change of said.changes) changes.set(change.id, change);
+    this.change({ changes });
+    window.clearTimeout(this.settling);
+    this.settling = window.setTimeout(() => void this.refresh(), SETTLE_MS);
+  }
+
+  /** A change was taken in. */
+  forgetChange(id: string): void {
+    const changes = new Map(this.now.changes);
+    changes.delete(id);
+    this.change({ changes });
+  }
+
+  /** Read what may have changed: districts and their data, and the list of runs. */
+  async refresh(): Promise<void> {
+    if (this.now.districts === null) return;
+    await this.guarded(async () => {
+      const [{ districts }, { runs }] = await Promise.all([api.districts(), api.runs()]);
+      const { district, run } = this.now;
+      const known = new Set(this.now.runs.map((item) => item.run));
+      const fresh = runs.find((item) => item.district === district?.name && !known.has(item.run));
+      this.change({ districts, runs, newRun: fresh?.run ?? this.now.newRun });
+      const again = districts.find((item) => item.name === district?.name);
+      if (again && again.data_version !== district?.data_version) {
+        this.show(again);
+        if (run) await this.readStates();
+      }
+    });
   }
 
   get now(): Readonly<Shown> {
@@ -124,12 +199,13 @@ export class Reading implements ReactiveController {
     try {
       await work();
       this.lastAnswer = Date.now();
-      if (this.now.goneSince !== null) {
-        this.change({ goneSince: null });
-        if (this.now.districts === null) void this.start();
-      }
+      this.live.noted(true);
     } catch (error) {
-      if (error instanceof ServerGone) this.change({ goneSince: this.now.goneSince ?? this.lastAnswer });
+      if (error instanceof ServerGone) {
+        this.live.noted(false);
+        this.change({ goneSince: this.now.goneSince ?? this.lastAnswer });
+      }
+      else if (error instanceof ApiError && error.status === 401) this.change({ locked: error });
       else if (error instanceof ApiError) this.change({ problem: error });
       else throw error;
     } finally {
@@ -147,9 +223,18 @@ export class Reading implements ReactiveController {
     this.change({ shared: value ? { ...others, [key]: value } : others });
   }
 
+  /** Come in with a key, or with none: everything is read anew. */
+  async enter(key: string): Promise<void> {
+    setAccessKey(key);
+    this.change({ ...NOTHING, link: this.now.link });
+    await this.start();
+  }
+
   /** Read what there is, then the district and run of a shared place, or the newest run. */
   async begin(place: SharedPlace): Promise<void> {
-    const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary()]);
+    const who = await api.who();
+    this.change({ who, locked: null });
+    const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary(), api.health()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
     this.change({ titles, districts, runs, shared: place.shared });
     this.wanted = place.quantities;
@@ -168,7 +253,7 @@ export class Reading implements ReactiveController {
 
   /** Show another run of the district, at the hour where it opens by itself. */
   chooseRun(name: string): void {
-    this.change({ hour: null });
+    this.change({ hour: null, newRun: this.now.newRun === name ? null : this.now.newRun });
     void this.guarded(() => this.readRunAndWork(name));
   }
 
@@ -227,9 +312,26 @@ export class Reading implements ReactiveController {
 
   /** Put a district on the map, which reads the layers by itself, off the page's thread. */
   private show(district: District): void {
-    const addresses = Object.fromEntries(LAYERS.map((layer) => [layer, api.layerAddress(district, layer)]));
-    this.change({ district, addresses, features: {} });
+    const addresses: Addresses = {};
+    for (const layer of ["sub-districts", "facilities"] as const) addresses[layer] = api.layerAddress(district, layer);
+    const outlines = api.layerAddress(district, "buildings");
+    this.change({ district, addresses, outlines, features: {} });
+    void this.guarded(() => this.showLarge(district));
     if (this.tableWanted) void this.readTable();
+  }
+
+  /** The large layers come as tiles; where the server has none, whole. */
+  private async showLarge(district: District): Promise<void> {
+    const found: Addresses = {};
+    await Promise.all(
+      (["roads", "buildings"] as const).map(async (layer) => {
+        found[layer] = await api.tiles(district, layer).catch((error: unknown) => {
+          if (error instanceof ServerGone) throw error;
+          return api.layerAddress(district, layer);
+        });
+      }),
+    );
+    if (this.now.district === district) this.change({ addresses: { ...this.now.addresses, ...found } });
   }
 
   private async readNames(district: District): Promise<void> {
@@ -263,7 +365,7 @@ export class Reading implements ReactiveController {
     });
     await this.readStates();
     if (this.now.hour !== null) return;
-    this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, Date.now()) });
+    this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, present()) });
   }
 
   /** The quantity that a shared address asked for, where the run has it, else the preferred one. */

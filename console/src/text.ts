@@ -1,6 +1,7 @@
 /** Words for people: catalogues by locale, numbers, and times as the district's clock shows them. */
 
 import type { Locale, Text } from "./api";
+import { present } from "./time";
 
 type Catalogue = Record<string, string>;
 
@@ -141,7 +142,7 @@ export function date(instant: string | null): string {
 }
 
 /** How old something is, in the largest fitting unit. */
-export function age(instant: string | null, now = Date.now()): string {
+export function age(instant: string | null, now = present()): string {
   if (!instant) return t("value.none");
   const minutes = Math.max(0, Math.round((now - Date.parse(instant)) / 60_000));
   if (minutes < 1) return t("age.now");

@@ -79,7 +79,7 @@ export class LingjingTimeBar extends LitElement {
     const offset = this.offset();
     return html`
       <section class="time-bar" aria-label=${t("time.label")}>
-        <div class="time-buttons">
+        <div class="time-left"><div class="time-buttons">
           <button type="button" class="primary" id="play" aria-label=${this.playing ? t("time.pause") : t("time.play")} aria-pressed=${this.playing} @click=${() => this.toggle()}>
             <span aria-hidden="true">${this.playing ? "❚❚" : "▶"}</span>
             <span class="play-word">${this.playing ? t("time.pause") : t("time.play")}</span>
@@ -95,6 +95,7 @@ export class LingjingTimeBar extends LitElement {
           </button>
           ${this.now === null ? nothing : html`<button type="button" id="to-now" @click=${() => this.now !== null && this.move(this.now)}>${t("time.now")}</button>`}
         </div>
+        <p class="time-counts" aria-live="polite" aria-atomic="true">${this.playing ? "" : this.counts}</p></div>
         <div class="time-slide">
           <label for="hour" class="time-now"><strong>${now}</strong> <span class="muted">${zoneName()}<span class="time-offset"> · ${offset}</span></span>
             <span class="time-kind ${this.hour < 0 ? "observed" : "forecast"}">${t(this.hour < 0 ? "time.observed" : "time.forecast")}</span></label>
@@ -108,7 +109,6 @@ export class LingjingTimeBar extends LitElement {
             ${midnights(this.start, -this.past, this.hours).map(({ hour, day }) => html`<span .style=${`left:${this.along(hour)}%`}>${day}</span>`)}
           </div>
         </div>
-        <p class="time-counts" aria-live="polite" aria-atomic="true">${this.playing ? "" : this.counts}</p>
       </section>
     `;
   }

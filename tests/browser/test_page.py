@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,98 @@ def test_a_run_of_the_past_opens_where_most_is_frozen(seen: Any, sample: Any) ->
     assert f"hour={hour}" in page.url
 
 
+def at_the_servers(page: Any, moment: Any) -> None:
+    """Let the server's clock say this, whatever this machine's says."""
+    said = format_datetime(moment.astimezone(UTC), usegmt=True)
+    page.route(
+        "**/api/v1/health",
+        lambda route: route.fulfill(json={"status": "ok"}, headers={"Date": said}),
+    )
+
+
 def test_a_run_of_the_present_opens_at_the_present_hour(
     visit: Any, server: Any, sample: Any
 ) -> None:
     now = visit(server.address)
-    now.page.clock.set_fixed_time(sample.START + timedelta(hours=5, minutes=40))
+    at_the_servers(now.page, sample.START + timedelta(hours=5, minutes=40))
     now.page.goto(server.address)
     now.page.wait_for_selector(".time-counts")
     now.until("() => location.hash.includes('hour=')")
     assert now.page.input_value("#hour") == "5"
+    now.page.click("#first-freeze")
+    now.page.click("#to-now")
+    assert now.page.input_value("#hour") == "5"
+    assert "有效至" in now.page.inner_text("#signal")
     now.context.close()
+
+
+def test_a_clock_an_hour_off_is_noticed_and_said(visit: Any, server: Any) -> None:
+    right = visit(server.address)
+    right.open()
+    assert right.page.locator("#wrong-clock").count() == 0
+    wrong = visit(server.address)
+    at_the_servers(wrong.page, datetime.now(UTC) - timedelta(hours=1))
+    wrong.open()
+    wrong.until("() => document.querySelector('#wrong-clock') !== null")
+    assert "快 60 分钟" in wrong.page.inner_text("#wrong-clock")
+
+
+def test_buildings_stand_and_throw_shadows_where_the_sun_is(visit: Any, server: Any) -> None:
+    seen = visit(server.address)
+    page = seen.open("#hour=0")  # 12:00 at the sample's place
+    flat = seen.coloured("#dadde0")
+    edges = seen.coloured("#cbd2da")  # where two colours meet
+    assert edges < 30
+    page.click("#sunlit")
+    seen.until("() => document.querySelector('lingjing-map').resting")
+    seen.settle()
+    shade = seen.coloured("#cbd2da")
+    assert shade > 300
+    assert "太阳在" in page.inner_text(".sun-says")
+    seen.slide(12)  # midnight
+    assert seen.coloured("#cbd2da") == edges
+    assert "夜间" in page.inner_text(".sun-says")
+    seen.slide(0)
+    page.check("input[name=solid][value='1']", force=True)
+    seen.settle()
+    assert seen.coloured("#dadde0") < flat
+    assert "solid=1" in page.url
+    assert "高度为估计" in page.inner_text("lingjing-legend")
+    page.check("input[name=solid][value='0']", force=True)
+    seen.settle()
+    assert seen.coloured("#dadde0") == pytest.approx(flat, rel=0.05)
+    assert seen.faults == []
+
+
+def test_without_webgl_the_page_says_so_and_the_tables_work(visit: Any, server: Any) -> None:
+    seen = visit(server.address)
+    page = seen.page
+    page.add_init_script(
+        "const get = HTMLCanvasElement.prototype.getContext;"
+        "HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {"
+        " return /^webgl/.test(kind) ? null : get.call(this, kind, ...rest); };"
+    )
+    seen.open()
+    assert "WebGL" in page.inner_text("lingjing-map")
+    page.click(".work-row >> nth=0")
+    page.wait_for_selector(".reason")
+    page.click(".back")
+    page.click("#tab-objects")
+    page.wait_for_selector("table.objects")
+    assert seen.faults == []
+
+
+def test_an_old_address_is_restored_and_a_newer_one_is_said_to_be(visit: Any, server: Any) -> None:
+    old = visit(server.address)
+    page = old.open("#hour=12&mode=onset")
+    assert page.input_value("#hour") == "12"
+    assert page.is_checked("input[value=onset]")
+    assert page.locator("#strange-link").count() == 0
+    assert "v=2" in page.url
+    newer = visit(server.address)
+    page = newer.open("#v=99&hour=12&orbit=low")
+    assert page.input_value("#hour") == "12"
+    assert "更新版本" in page.inner_text("#strange-link")
 
 
 def test_the_map_is_coloured_and_the_slider_changes_it(desk: Any) -> None:

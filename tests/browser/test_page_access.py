@@ -134,7 +134,7 @@ def test_a_phone_shows_labels_map_time_and_list_in_the_first_screen(
     page = phone.open()
     map_box = page.locator("lingjing-map").bounding_box()
     list_box = page.locator("#panel").bounding_box()
-    assert map_box["y"] < 120
+    assert map_box["y"] < 132
     assert map_box["height"] > 280
     assert map_box["y"] + map_box["height"] <= list_box["y"] < 640
     badge = page.locator(".badge").first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,8 @@ _ECCENTRICITY_SQUARED: Final = 6.69437999014e-3
 _AREA_TOLERANCE: Final = 0.01
 # Below this a footprint is a drawing fault [m²].
 _SMALLEST_AREA_M2: Final = 0.01
+# A part belongs to what holds more than this share of it.
+_HELD_SHARE: Final = 0.5
 # Below this a line has no length worth a name [m].
 _SHORTEST_M: Final = 0.01
 
@@ -135,3 +138,27 @@ def clean_lines(
     for index in np.flatnonzero(short):
         report.drop("zero-length", names[index])
     return lengths, keep & ~short
+
+
+def holders(
+    parts: Geometries, chosen: Mask, wholes: Sequence[shapely.Geometry]
+) -> NDArray[np.int64]:
+    """For each part [n], which of the wholes holds more than half of it; -1 for none.
+
+    Args:
+        parts: Polygons [n].
+        chosen: Which of them to look at [n].
+        wholes: Valid polygons.
+    """
+    found = np.full(len(parts), -1, dtype=np.int64)
+    rows = np.flatnonzero(chosen)
+    if not len(rows) or not len(wholes):
+        return found
+    shapes = np.array(wholes, dtype=object)
+    part, whole = shapely.STRtree(shapes).query(parts[rows], predicate="intersects")
+    shared = shapely.area(shapely.intersection(parts[rows[part]], shapes[whole]))
+    enough = shared > _HELD_SHARE * shapely.area(parts[rows[part]])
+    # ascending, so that the largest share is written last
+    for at in np.flatnonzero(enough)[np.argsort(shared[enough], kind="stable")]:
+        found[rows[part[at]]] = whole[at]
+    return found

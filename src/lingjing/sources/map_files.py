@@ -27,7 +27,7 @@ class MapFormat:
 
     name: str
     title: str
-    library: Literal["osmium", "ogr", "csv", "cityjson"] | None
+    library: Literal["osmium", "ogr", "csv", "cityjson", "parquet"] | None
 
 
 PBF: Final = MapFormat("pbf", "OpenStreetMap PBF", "osmium")
@@ -41,6 +41,7 @@ GEOPACKAGE: Final = MapFormat("gpkg", "GeoPackage", "ogr")
 SHAPEFILE: Final = MapFormat("shp", "Shapefile", "ogr")
 FLATGEOBUF: Final = MapFormat("fgb", "FlatGeobuf", "ogr")
 TABLE: Final = MapFormat("csv", "CSV", "csv")
+PARQUET: Final = MapFormat("parquet", "GeoParquet", "parquet")
 CITYJSON: Final = MapFormat("cityjson", "CityJSON", "cityjson")
 UNKNOWN: Final = MapFormat("", "—", None)
 
@@ -95,6 +96,8 @@ def detect(path: Path) -> MapFormat:
 def _binary(path: Path, head: bytes, place: Place) -> MapFormat | None:
     if b"OSMHeader" in head[:64]:
         return PBF
+    if head.startswith(b"PAR1"):
+        return PARQUET
     if head.startswith(b"SQLite format 3\x00") and head[68:71] in (b"GPK", b"GP1"):
         return GEOPACKAGE
     if head.startswith(b"fgb\x03"):

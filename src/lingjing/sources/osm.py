@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 
 from lingjing.sources.batches import Batch, Feature, ImportReport
-from lingjing.sources.geometry import areas_m2, clean_lines, clean_polygons
+from lingjing.sources.geometry import areas_m2, clean_lines, clean_polygons, holders
 from lingjing.sources.map_files import MapFormat, detect, sha256_of
 from lingjing.sources.osm_relations import (
     AreaRelation,
@@ -27,12 +27,13 @@ from lingjing.sources.osm_tags import (
     TagReader,
     facility_kind,
     is_building,
+    is_part,
     known_tags,
     runs_backwards,
     tables,
 )
 from lingjing.sources.roads import split_at_junctions, unique_names
-from lingjing.vocabulary import Attribute, LingjingError, Place, Provenance, catalogue
+from lingjing.vocabulary import Attribute, LingjingError, Place, Provenance
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors, ODbL 1.0"
 LICENCE: Final = "ODbL-1.0"
@@ -52,6 +53,8 @@ _KEYS: Final = (
 _BLOCK: Final = 20_000
 # A line of four points: head, and 16 bytes a point.
 _RING_WKB_BYTES: Final = 9 + 4 * 16
+# Type number of a line in shapely.
+_LINE: Final = 1
 # An undefined position of libosmium.
 _UNDEFINED: Final = 2_147_483_647
 
@@ -126,6 +129,9 @@ class _Reading:
         self.wkb = osmium.geom.WKBFactory()
         self.outlines: list[tuple[int, bytes, dict[str, str]]] = []  # way, WKB, tags
         self.places: list[tuple[str, bytes, dict[str, str]]] = []  # local, WKB, tags
+        self.parts: list[tuple[str, bytes, dict[str, str]]] = []  # local, WKB, tags
+        self.built_names: list[str] = []  # of the buildings handed over, for their parts
+        self.built_shapes: list[shapely.Geometry] = []
         self.road_ids: list[int] = []
         self.road_attributes: list[dict[str, Attribute]] = []
         self.road_nodes = array("q")
@@ -162,9 +168,9 @@ class _Reading:
                 yield from self._buildings()
         yield from self._buildings()
         yield from self._relations(areas, processor.node_location_storage)
+        yield from self._parts()
         yield from self._facilities()
         yield from self._roads()
-        self._remarks()
 
     def _each_once(self, relations: Any) -> Iterator[Any]:
         for relation in relations:
@@ -188,12 +194,12 @@ class _Reading:
         tags = known_tags(way.tags)
         if "highway" in tags:
             self._road(way, tags)
-        if "building:part" in tags and not is_building(tags):
-            self._count("building parts")
-        building, facility = is_building(tags), facility_kind(tags)
-        if not building and facility is None:
+        building, part, facility = is_building(tags), is_part(tags), facility_kind(tags)
+        if not building and not part and facility is None:
             return
         local = f"osm-way-{way.id}"
+        if part:
+            self._count("building parts")
         if building:
             self._count("building ways")
             if way.id in outlines_of_relations:
@@ -206,6 +212,8 @@ class _Reading:
             return
         if building:
             self.outlines.append((way.id, outline, tags))
+        if part:
+            self.parts.append((local, outline, tags))
         if facility is not None:
             self.places.append((local, outline, tags))
 
@@ -275,6 +283,8 @@ class _Reading:
         areas = areas_m2(shapes)
         for index in np.flatnonzero(keep):
             name = names[index]
+            self.built_names.append(name)
+            self.built_shapes.append(shapes[index])
             yield Feature(
                 "Building",
                 name,
@@ -298,8 +308,11 @@ class _Reading:
     def _relation(self, area: AreaRelation, lines: dict[int, Line]) -> Iterator[Feature]:
         local = f"osm-relation-{area.id}"
         building, facility = is_building(area.tags), facility_kind(area.tags)
+        part = is_part(area.tags)
         if building:
             self._count("building relations")
+        if part:
+            self._count("building parts")
         if facility is not None:
             self._count("facility relations")
         if is_sub_district(area.tags):
@@ -311,6 +324,8 @@ class _Reading:
         shapes = np.array([shape], dtype=object)
         if building:
             yield from self._clean_buildings(shapes, [local], [area.tags])
+        if part:
+            self.parts.append((local, shapely.to_wkb(shape), area.tags))
         if facility is not None:
             self.places.append((local, shapely.to_wkb(shape), area.tags))
         if is_sub_district(area.tags):
@@ -318,11 +333,31 @@ class _Reading:
             if keep[0]:
                 yield Feature("SubDistrict", local, shapes[0], self.tags.sub_district(area.tags))
 
+    def _parts(self) -> Iterator[Feature]:
+        """Parts of buildings, each of the building that holds most of it."""
+        if not self.parts:
+            return
+        names = [local for local, _, _ in self.parts]
+        shapes, keep = clean_polygons(
+            shapes_of_outlines([wkb for _, wkb, _ in self.parts]), names, self.report
+        )
+        owners = holders(shapes, keep, self.built_shapes)
+        areas = areas_m2(shapes)
+        for index in np.flatnonzero(keep).tolist():
+            if owners[index] < 0:
+                self.report.drop("part-without-building", names[index])
+                continue
+            yield Feature(
+                "BuildingPart",
+                names[index],
+                shapes[index],
+                self.tags.part(self.parts[index][2], names[index], float(areas[index])),
+                {"building": ("Building", self.built_names[owners[index]])},
+            )
+
     def _facilities(self) -> Iterator[Feature]:
         for local, wkb, tags in self.places:
-            shape = shapely.from_wkb(wkb)
-            if shape.geom_type == "LineString":
-                shape = shapely.make_valid(shapely.Polygon(shape.coords))
+            shape = shapely.make_valid(shapes_of_outlines([wkb])[0])
             kind = facility_kind(tags)
             if kind is None:
                 continue
@@ -371,11 +406,13 @@ class _Reading:
                 },
             )
 
-    def _remarks(self) -> None:
-        parts = self.report.read.get("building parts", 0)
-        if parts:
-            texts = catalogue("lingjing.sources").both("maps.building-parts", count=parts)
-            self.report.notes.append((texts["zh-CN"], texts["en"]))
+
+def shapes_of_outlines(outlines: list[bytes]) -> NDArray[np.object_]:
+    """Polygons [n] of outlines given as WKB of closed lines; other shapes stay as they are."""
+    shapes = np.array(shapely.from_wkb(outlines), dtype=object)
+    for index in np.flatnonzero(shapely.get_type_id(shapes) == _LINE):
+        shapes[index] = shapely.Polygon(shapes[index].coords)
+    return shapes
 
 
 def _missing(way: Any) -> str:

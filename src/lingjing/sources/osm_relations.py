@@ -11,7 +11,7 @@ import osmium
 import shapely
 from numpy.typing import NDArray
 
-from lingjing.sources.osm_tags import facility_kind, is_building
+from lingjing.sources.osm_tags import facility_kind, is_building, is_part
 
 Line = tuple[list[int], NDArray[np.float64]]
 """Node ids of a way, and their coordinates [n, 2]; NaN where unknown."""
@@ -40,13 +40,14 @@ def is_sub_district(tags: dict[str, str]) -> bool:
 
 
 def area_relations(relations: Iterable[osmium.osm.Relation]) -> list[AreaRelation]:
-    """Those relations that are buildings, facilities or sub-districts drawn as areas."""
+    """Those relations that are buildings, parts, facilities or sub-districts drawn as areas."""
     found = []
     for relation in relations:
         tags = dict(relation.tags)
         if tags.get("type") not in {"multipolygon", "boundary"}:
             continue
-        if not (is_building(tags) or facility_kind(tags) or is_sub_district(tags)):
+        wanted = is_building(tags) or is_part(tags) or is_sub_district(tags)
+        if not (wanted or facility_kind(tags)):
             continue
         area = AreaRelation(relation.id, tags)
         for member in relation.members:

@@ -81,6 +81,9 @@ _READERS: Final = {
     "lanes": ("lanes", plain_number),
     "maxspeed": ("speed_limit", speed_km_h),
     "beds": ("beds", plain_number),
+    "min_height": ("min_height", length_m),
+    "building:min_level": ("min_level", plain_number),
+    "roof:height": ("roof_height", length_m),
 }
 # These stand for things that exist, so 0 is a mapping fault and not a value.
 _POSITIVE: Final = frozenset({"height", "levels", "width", "lanes", "speed_limit"})
@@ -97,6 +100,7 @@ _NAME_KEYS: Final = ("name", "name:zh", "name:en")
 _PLACE_KEYS: Final = (
     *("addr:full", "addr:street", "addr:housenumber", "height", "building:levels"),
     *("start_date", "office", "phone", "contact:phone", "beds"),
+    *("min_height", "building:min_level", "roof:shape", "roof:height"),
 )
 
 
@@ -205,7 +209,44 @@ class TagReader:
         if height is None and levels is not None:
             found["height"] = self._guess(levels * _STOREY_M, "3-m-a-storey", 0.8)
         self._number(tags, "start_date", name, found)
+        self._roof(tags, name, found)
         return found
+
+    def part(self, tags: Tags, name: str, area_m2: float) -> dict[str, Attribute]:
+        """Attributes of a part of a building (`building:part`)."""
+        found: dict[str, Attribute] = {
+            "footprint_area": Attribute(round(area_m2, 2), self._rule("area-of-outline", 0.95))
+        }
+        word = _by_value("use").get(tags["building:part"])
+        if word is not None:
+            found["use"] = self._attribute(word)
+        self._names(tags, found, english=False)
+        levels = self._number(tags, "building:levels", name, found)
+        height = self._number(tags, "height", name, found)
+        if height is None and levels is not None:
+            found["height"] = self._guess(levels * _STOREY_M, "3-m-a-storey", 0.8)
+        self._roof(tags, name, found)
+        return found
+
+    def _roof(self, tags: Tags, name: str, into: dict[str, Attribute]) -> None:
+        """Where a building or part begins, and what roof it has."""
+        lowest = self._number(tags, "min_height", name, into)
+        level = self._number(tags, "building:min_level", name, into)
+        if lowest is None and level is not None:
+            into["min_height"] = self._guess(level * _STOREY_M, "3-m-a-storey", 0.8)
+        self._number(tags, "roof:height", name, into)
+        text = tags.get("roof:shape")
+        if text is not None:
+            word = _by_value("roof_shape").get(text)
+            if word is None:
+                self.report.drop("unreadable-tag-roof:shape", f"{name} roof:shape={text[:40]}")
+            else:
+                into["roof_shape"] = self._attribute(word)
+        top, bottom = into.get("height"), into.get("min_height")
+        if top and bottom and float(bottom.value) >= float(top.value):
+            # one of the two is wrong, and nobody knows which
+            self.report.drop("unreadable-tag-min_height", f"{name} min_height={bottom.value:g}")
+            del into["min_height"]
 
     def road(self, tags: Tags, name: str) -> dict[str, Attribute]:
         """Attributes that all segments of a way share; `oneway` is true both ways round."""
@@ -306,6 +347,11 @@ def facility_kind(tags: Tags) -> str | None:
 def is_building(tags: Tags) -> bool:
     """Whether the tags make it a building (`building=no` says it is not)."""
     return tags.get("building", "no") not in _NO
+
+
+def is_part(tags: Tags) -> bool:
+    """Whether the tags make it a part of a building and no building of its own."""
+    return tags.get("building:part", "no") not in _NO and not is_building(tags)
 
 
 def runs_backwards(tags: Tags) -> bool:

@@ -20,6 +20,8 @@ _SERVER_TIMEOUT_S = 180
 _WANTED = (
     'way["building"]',
     'relation["building"]',
+    'way["building:part"]',
+    'relation["building:part"]["type"="multipolygon"]',
     'way["highway"]',
     'nwr["amenity"]',
     'nwr["healthcare"="hospital"]',

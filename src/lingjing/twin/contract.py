@@ -45,6 +45,14 @@ class Store(Protocol):
         """
         ...
 
+    def standing(self, district: str) -> tuple[int, int]:
+        """Numbers of the district's last import and last edit; they tell whether it has changed.
+
+        Raises:
+            LingjingError: `twin.no-district`.
+        """
+        ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing for everything done inside, reading included.
 

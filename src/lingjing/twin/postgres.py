@@ -343,14 +343,19 @@ class PostgresStore:
 
     def district(self, name: str) -> District:
         """One district; `twin.no-district` where there is none."""
-        row = self._read(
-            lambda connection: connection.execute(
-                "SELECT record FROM district WHERE name = %s", (name,)
-            ).fetchone()
-        )
+        return _district(self._row(name)[0])
+
+    def standing(self, district: str) -> tuple[int, int]:
+        """Numbers of the district's last import and last edit."""
+        _, revision, edited = self._row(district)
+        return revision, edited
+
+    def _row(self, name: str) -> Any:
+        asked = "SELECT record, revision, edited FROM district WHERE name = %s"
+        row = self._read(lambda connection: connection.execute(asked, (name,)).fetchone())
         if row is None:
             raise self._no_district(name)
-        return _district(row[0])
+        return row
 
     def sources(self, district: str) -> list[SourceRecord]:
         """The imports that make up the district, in order of name."""
@@ -404,11 +409,7 @@ class PostgresStore:
             yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
 
     def twin(self, district: str, branch: str = TRUNK, at_us: int | None = None) -> PostgresTwin:
-        """The district's reading side, in the trunk or a branch, now or at an instant.
-
-        Raises:
-            LingjingError: `twin.no-district`, `twin.no-branch`.
-        """
+        """The district's reading side, in the trunk or a branch, now or at an instant."""
         record = self.district(district)
 
         def stand(connection: Connection) -> tuple[Branch, tuple[int, int, int]]:

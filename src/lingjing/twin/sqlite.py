@@ -45,6 +45,7 @@ _PAGE: Final = """
 """
 _PAGE_OF_KIND: Final = _PAGE.replace("AND id >", "AND kind = :kind AND id >")
 
+_DISTRICT: Final = "SELECT record, revision, edited, key FROM district WHERE name = ?"
 _district = msgspec.json.Decoder(District).decode
 _source = msgspec.json.Decoder(SourceRecord).decode
 
@@ -263,10 +264,7 @@ class SqliteStore:
         )
 
     def _district_key(self, name: str) -> int:
-        found = self._main.execute("SELECT key FROM district WHERE name = ?", (name,)).get
-        if found is None:
-            raise self._no_district(name)
-        return int(found)
+        return int(self._row(name)[3])
 
     def _no_district(self, name: str) -> LingjingError:
         known = ", ".join(district.name for district in self.districts()) or "—"
@@ -278,8 +276,7 @@ class SqliteStore:
     def _reading(self) -> Iterator[apsw.Connection]:
         """A connection that sees one state of the file throughout.
 
-        Inside a transaction of this thread it sees what has been written there; other threads see
-        the last commit.
+        Inside a transaction of this thread it sees what was written there; others, the last commit.
         """
         if self._path is None or self._read_only:
             with self._lock, translated(self._shown), snapshot(self._main):
@@ -314,11 +311,19 @@ class SqliteStore:
 
     def district(self, name: str) -> District:
         """One district; `twin.no-district` where there is none."""
+        return _district(self._row(name)[0])
+
+    def standing(self, district: str) -> tuple[int, int]:
+        """Numbers of the district's last import and last edit."""
+        _, revision, edited, _ = self._row(district)
+        return revision, edited
+
+    def _row(self, name: str) -> Any:
         with self._reading() as connection:
-            found = connection.execute("SELECT record FROM district WHERE name = ?", (name,)).get
+            found = connection.execute(_DISTRICT, (name,)).get
         if found is None:
             raise self._no_district(name)
-        return _district(found)
+        return found
 
     def sources(self, district: str) -> list[SourceRecord]:
         """The imports that make up the district, in order of name."""
@@ -424,20 +429,13 @@ class SqliteStore:
             yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
 
     def twin(self, district: str, branch: str = TRUNK, at_us: int | None = None) -> SqliteTwin:
-        """The district's reading side, in the trunk or a branch, now or at an instant.
-
-        Raises:
-            LingjingError: `twin.no-district`, `twin.no-branch`.
-        """
+        """The district's reading side, in the trunk or a branch, now or at an instant."""
         with self._reading() as connection:
-            record = self.district(district)
+            record, *standing, _ = self._row(district)
             chain = chain_of(connection, DEFAULT_TENANT, branch)
-            standing = connection.execute(
-                "SELECT revision, edited, (SELECT recorded_us FROM clock) FROM district"
-                " WHERE name = ?",
-                (district,),
-            ).get
-        return SqliteTwin(record, standing, chain, at_us, view=self._view, kinds=self._kinds)
+            seen = (*standing, connection.execute("SELECT recorded_us FROM clock").get)
+        told = _district(record)
+        return SqliteTwin(told, seen, chain, at_us, view=self._view, kinds=self._kinds)
 
     def _view(self, twin: SqliteTwin, kind: str) -> TwinView:
         """The view of a kind as the twin stands, kept for the next who asks."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from city_model import ORIGIN, as_sequence, model, write
@@ -296,6 +298,22 @@ def test_data_outside_the_pack_keeps_its_own_name_and_bounds(
     assert any(
         "outside the district of pack yangpu" in note["en"] for note in record.report["notes"]
     )
+
+
+def test_a_table_in_the_overture_schema_makes_a_district_without_roads(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    outlines = [shapely.box(121.5 + n, 31.28, 121.5005 + n, 31.2802) for n in (0.0, 0.001)]
+    table = pa.table(
+        {"id": ["a", "b"], "geometry": shapely.to_wkb(outlines).tolist(), "height": [9.0, None]}
+    )
+    path = tmp_path / "b.parquet"
+    pq.write_table(table, path)
+    taken_in(store, path, tmp_path, crs="WGS 84")
+    assert store.counts("block")["Building"] == 2
+    assert "RoadSegment" not in store.counts("block")
+    (record,) = [item for item in store.sources("block") if item.name == "map:b"]
+    assert any("holds no roads" in note["en"] for note in record.report["notes"])
 
 
 @pytest.mark.real_data

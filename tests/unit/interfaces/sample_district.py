@@ -301,6 +301,10 @@ def summary() -> dict[str, Any]:
         "synthetic": True,
         "labels": [label, rebuilt],
         "attribution": ["Lingjing sample sketch", "Lingjing sample weather"],
+        "alarm": {
+            "level": "act",
+            "text": {"zh-CN": "需要部署防冻。", "en": "Protect against frost."},
+        },
         "weather": {"name": "sample-cold", "members": 31, "synthetic": True},
     }
 

@@ -19,8 +19,17 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, create_app
+from lingjing.interfaces.http import (
+    API,
+    branches,
+    comparisons,
+    create_app,
+    readings,
+    tiles,
+    whatifs,
+)
 from lingjing.interfaces.http.endpoints import ENDPOINTS
+from lingjing.interfaces.http.events import PATH as EVENTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
 from lingjing.interfaces.http.runs import job_content
@@ -392,8 +401,9 @@ def test_titles_cover_every_kind_and_quantity_in_both_languages(client: Any) -> 
 def test_the_page_has_a_word_for_every_choice(client: Any, repository: Path) -> None:
     choices = client.get(f"{API}/vocabulary").json()["words"]
     for locale in ("zh-CN", "en"):
-        text = (repository / "console/src/messages" / f"{locale}.json").read_text(encoding="utf-8")
-        messages = json.loads(text)
+        messages: dict[str, str] = {}
+        for file in (repository / "console/src/messages").glob(f"*.{locale}.json"):
+            messages |= json.loads(file.read_text(encoding="utf-8"))
         for name, word in choices.items():
             for choice in word["choices"]:
                 assert messages.get(f"choice.{name}.{choice}"), f"{locale}: {name} {choice}"
@@ -404,11 +414,17 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     written = set(re.findall(r"^### `([A-Z]+) (/api/v1\S+)`", page, flags=re.MULTILINE))
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
-        (method, route.path)
-        for route in branches.ROUTES
+        (method, re.sub(r":[a-z]+\}", "}", route.path))
+        for route in (
+            *branches.ROUTES,
+            *readings.ROUTES,
+            *tiles.ROUTES,
+            *whatifs.ROUTES,
+            *comparisons.ROUTES,
+        )
         for method in (route.methods or set()) - {"HEAD"}
     }
-    assert written - {("POST", OBSERVATIONS)} == reading | branching
+    assert written - {("POST", OBSERVATIONS), ("GET", EVENTS)} == reading | branching
     codes = {code for code in error_texts() if code.startswith("http.")}
     assert codes == set(re.findall(r"`(http\.[a-z-]+)`", page))
 
@@ -445,6 +461,14 @@ def test_an_answer_asked_for_twice_at_once_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
-    row = job_content({"assets": [str(number) for number in range(3000)]})
+    row = job_content(
+        {
+            "assets": [str(number) for number in range(3000)],
+            "expected_harm_households": 0.0,
+            "averted_share": 0.5,
+            "score": 0.0,
+        }
+    )
+    assert row["factors"]["lead_factor"] is None
     assert row["assets"] == [str(number) for number in range(20)]
     assert row["asset_count"] == 3000

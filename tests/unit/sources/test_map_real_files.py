@@ -67,6 +67,19 @@ def test_buildings_agree_with_libosmiums_own_areas(
     assert imported[0].report.read["building parts"] == counted["building parts"] == 31
 
 
+def test_every_building_part_belongs_to_a_building_or_is_counted(
+    imported: tuple[Batch, list[Feature]],
+) -> None:
+    parts = [feature for feature in imported[1] if feature.kind == "BuildingPart"]
+    lost = imported[0].report.dropped.get("part-without-building")
+    assert len(parts) + (lost.count if lost else 0) == 31
+    assert len(parts) >= 25
+    outlines = {f.local: f.geometry for f in imported[1] if f.kind == "Building"}
+    for part in parts:
+        whole = outlines[part.relationships["building"][1]]
+        assert whole.intersection(part.geometry).area > 0.5 * part.geometry.area
+
+
 def test_buildings_agree_with_gdals_multipolygons(
     imported: tuple[Batch, list[Feature]], block: Path
 ) -> None:

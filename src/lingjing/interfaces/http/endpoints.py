@@ -12,9 +12,18 @@ import lingjing
 from lingjing.interfaces.http.answers import answer
 from lingjing.interfaces.http.cards import card_content
 from lingjing.interfaces.http.layers import entity_features
+from lingjing.interfaces.http.objects import (
+    chosen_work,
+    export_objects,
+    export_work,
+    objects,
+    search,
+)
 from lingjing.interfaces.http.queries import box, facets, whole_number
 from lingjing.interfaces.http.runs import FILES, job_content
 from lingjing.interfaces.http.shelf import Shelf
+from lingjing.interfaces.http.traces import history_content, readings_content
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, kinds, parse_instant, quantities, units, words
 
 MOST_ROWS = 500
@@ -30,6 +39,15 @@ def health(request: Request) -> Response:
     """That the server runs, and its version."""
     del request
     return answer({"status": "ok", "version": lingjing.__version__})
+
+
+def access(request: Request) -> Response:
+    """As whom the caller is seen, and what that may do."""
+    who = getattr(request.state, "principal", None)
+    if who is None:
+        return answer({"name": "local", "role": "administer", "guarded": False})
+    guarded = who.name != "local"
+    return answer({"name": who.name, "role": who.role, "guarded": guarded})
 
 
 def vocabulary(request: Request) -> Response:
@@ -125,17 +143,14 @@ def run(request: Request) -> Response:
 
 def work(request: Request) -> Response:
     """A page of the ranked work."""
-    rows = _shelf(request).work(request.path_params["run"])
+    head, chosen = chosen_work(request)
+    rows = _shelf(request).work(head["run"])
     offset = whole_number(request, "offset", 0, 0, 10_000_000)
     limit = whole_number(request, "limit", 50, 1, MOST_ROWS)
     titles: dict[str, dict[str, str]] = {row["action"]: row["action_title"] for row in rows}
-    chosen = rows
-    for name in ("action", "owner", "sub_district"):
-        wanted = request.query_params.get(name)
-        if wanted is not None:
-            chosen = [row for row in chosen if row[name] == wanted]
     content: dict[str, Any] = {
         "total": len(chosen),
+        "of": len(rows),
         "offset": offset,
         "rows": [job_content(row) for row in chosen[offset : offset + limit]],
         "facets": facets(rows, titles),
@@ -151,10 +166,35 @@ def state(request: Request) -> Response:
     return packed.answer(request)
 
 
+def stream(request: Request) -> Response:
+    """All that a run foresees for a layer, in one binary answer."""
+    parameters = request.path_params
+    asked = request.query_params.get("quantity", "")
+    names = [name for name in asked.split(",") if name]
+    return _shelf(request).stream(parameters["run"], parameters["layer"], names).answer(request)
+
+
 def card(request: Request) -> Response:
     """Everything about one object in the light of a run."""
     parameters = request.path_params
     return answer(card_content(_shelf(request), parameters["run"], parameters["id"]))
+
+
+def _ledger(request: Request) -> Ledger | None:
+    ledger: Ledger | None = request.app.state.ledger
+    return ledger
+
+
+def readings(request: Request) -> Response:
+    """What sensors said at an object, or near it."""
+    at = request.path_params
+    return answer(readings_content(_shelf(request), _ledger(request), at["run"], at["id"]))
+
+
+def history(request: Request) -> Response:
+    """An object's changes in the twin, and what other runs foresaw for it."""
+    at = request.path_params
+    return answer(history_content(_shelf(request), _ledger(request), at["run"], at["id"]))
 
 
 def file(request: Request) -> Response:
@@ -173,16 +213,24 @@ def file(request: Request) -> Response:
 
 ENDPOINTS = {
     "/health": health,
+    "/access": access,
     "/vocabulary": vocabulary,
     "/districts": districts,
     "/districts/{district}": district,
     "/districts/{district}/layers/{layer}.geojson": layer,
     "/districts/{district}/assets.geojson": assets,
+    "/districts/{district}/search": search,
     "/runs": runs,
     "/runs/{run}": run,
     "/runs/{run}/work": work,
+    "/runs/{run}/work.{format}": export_work,
+    "/runs/{run}/objects": objects,
+    "/runs/{run}/objects.{format}": export_objects,
     "/runs/{run}/state/{layer}": state,
+    "/runs/{run}/stream/{layer}": stream,
     "/runs/{run}/assets/{id}": card,
+    "/runs/{run}/assets/{id}/readings": readings,
+    "/runs/{run}/assets/{id}/history": history,
     "/runs/{run}/files/{name:path}": file,
 }
 """Path below `/api/v1` → endpoint."""

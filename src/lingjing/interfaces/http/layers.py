@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from lingjing.engine.tiles_layers import plain
 from lingjing.twin.entities import Entity
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import LingjingError, words
@@ -53,18 +53,6 @@ def rounded_geometries(wkb: NDArray[np.object_]) -> list[str]:
     return [str(text) for text in shapely.to_geojson(rounded)]
 
 
-def plain(value: Any) -> str | float | int | bool | None:
-    """A column's value for JSON: gaps are None, whole numbers are whole."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    number = float(value)
-    if math.isnan(number):
-        return None
-    return int(number) if number.is_integer() else round(number, 2)
-
-
 def _columns(view: TwinView) -> Iterable[tuple[str, list[Any]]]:
     for name in PROPERTIES[view.kind]:
         word = words().get(name)
@@ -76,23 +64,29 @@ def _columns(view: TwinView) -> Iterable[tuple[str, list[Any]]]:
         yield name, values
 
 
-def layer_geojson(view: TwinView) -> bytes:
+def layer_geojson(view: TwinView, numbers: NDArray[np.int64]) -> bytes:
     """All features of a kind.
 
-    Each feature's `id` is its row in the view, which the state endpoints count by; the property
-    `id` is the entity's URN. Attributes that are absent are left out.
+    Each feature's `id` is its number, which the state endpoints count by; the property `id` is
+    the entity's URN. Attributes that are absent are left out.
+
+    Args:
+        view: The entities.
+        numbers: Theirs [n]; one that has none yet (−1) is left out.
     """
     columns = list(_columns(view))
     geometries = rounded_geometries(view.wkb) if len(view) else []
     features = []
-    for row, geometry in enumerate(geometries):
+    for row, (geometry, number) in enumerate(zip(geometries, numbers.tolist(), strict=True)):
+        if number < 0:
+            continue
         properties: dict[str, Any] = {"id": str(view.ids[row])}
         for name, values in columns:
             if values[row] is not None:
                 properties[name] = values[row]
         text = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
         features.append(
-            f'{{"type":"Feature","id":{row},"geometry":{geometry},"properties":{text}}}'
+            f'{{"type":"Feature","id":{number},"geometry":{geometry},"properties":{text}}}'
         )
     body = f'{{"type":"FeatureCollection","features":[{",".join(features)}]}}'
     return body.encode("utf-8")

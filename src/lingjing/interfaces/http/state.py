@@ -35,7 +35,7 @@ STATE_KINDS = {
 
 @dataclass(frozen=True)
 class LayerState:
-    """Probabilities for the rows of a layer.
+    """Probabilities for the features of a layer.
 
     A building's values are those of its worst asset at each hour: assets of one building share
     the weather, so they fail together, and multiplying their chances as if they were independent
@@ -53,6 +53,27 @@ class LayerState:
     probability: NDArray[np.float32]
     onset_p50_hours: NDArray[np.float32]
     known: NDArray[np.uint8]
+
+    def numbered(self, numbers: NDArray[np.int64], count: int) -> LayerState:
+        """The same by number of the feature; what no number stands for is not known.
+
+        Args:
+            numbers: Of the rows [n], −1 for one that has none yet.
+            count: One more than the largest number.
+        """
+        if np.array_equal(numbers, np.arange(count)):
+            return self
+        rows = np.flatnonzero(numbers >= 0)
+        at = numbers[rows]
+        found = LayerState(
+            np.zeros((count, self.hourly.shape[1]), dtype=np.uint8),
+            np.zeros(count, dtype=np.float32),
+            np.full(count, np.nan, dtype=np.float32),
+            np.zeros(count, dtype=np.uint8),
+        )
+        found.hourly[at], found.probability[at] = self.hourly[rows], self.probability[rows]
+        found.onset_p50_hours[at], found.known[at] = self.onset_p50_hours[rows], self.known[rows]
+        return found
 
 
 def event_quantities(outcomes: pa.Table, kinds: tuple[str, ...]) -> list[str]:

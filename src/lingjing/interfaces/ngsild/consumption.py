@@ -23,7 +23,7 @@ from lingjing.interfaces.ngsild.requests import BODIES, GEO_ANSWERS, Answer, Req
 from lingjing.interfaces.ngsild.service import Service
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import Document
-from lingjing.twin.ledger import Selection
+from lingjing.twin.ledger import Found, Selection
 from lingjing.twin.query.evaluating import Resolve
 from lingjing.twin.query.types import holds
 from lingjing.vocabulary import LingjingError
@@ -141,8 +141,11 @@ class Page(msgspec.Struct, frozen=True):
 
 async def find(service: Service, request: Request, query: EntityQuery) -> Page:
     """The page of entities that a query asks for."""
-    call = service.read_long if _is_costly(query) else service.read
-    return await call(_find, service, request, query)
+    if _is_costly(query):
+        return await service.read_long(_find, service, request, query)
+    selection = _page_selection(service, request, query)
+    result = await service.find(request.branch, selection, request.at_us)
+    return _page(service, request, query, result)
 
 
 def _is_costly(query: EntityQuery) -> bool:
@@ -157,12 +160,23 @@ def _is_costly(query: EntityQuery) -> bool:
 
 
 def _find(service: Service, request: Request, query: EntityQuery) -> Page:
+    selection = _page_selection(service, request, query)
+    result = service.ledger.find(request.branch, selection, request.at_us)
+    return _page(service, request, query, result)
+
+
+def _page_selection(service: Service, request: Request, query: EntityQuery) -> Selection:
+    """What the ledger is asked for: a page, and whether there is one after it."""
     selection = _selection(service, request, query)
-    limit = query.limit
     if selection.limit is not None and not query.count:
         # One more than wanted tells whether there is a page after this one.
-        selection = msgspec.structs.replace(selection, limit=limit + 1)
-    result = service.ledger.find(request.branch, selection, request.at_us)
+        return msgspec.structs.replace(selection, limit=query.limit + 1)
+    return selection
+
+
+def _page(service: Service, request: Request, query: EntityQuery, result: Found) -> Page:
+    """The page out of what was found."""
+    limit = query.limit
     records = result.records
     if query.ordering is not None:
         records = query.ordering.sorted(records, lambda record: record.document)

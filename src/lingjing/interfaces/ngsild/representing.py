@@ -31,7 +31,7 @@ _PREFER_JSON: Final = "body=json"
 
 async def found(service: Service, request: Request, ids: Sequence[str]) -> Mapping[str, Document]:
     """Entities of the request's branch that exist and have not expired, by id."""
-    records = await service.read(service.ledger.records, request.branch, ids, request.at_us)
+    records = await service.records(request.branch, ids, request.at_us)
     return shown(service, request, records.values())
 
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from lingjing.engine.access import Gate, Limits
+from lingjing.interfaces.ngsild.gathering import Gathering
 from lingjing.interfaces.ngsild.transience import Transience
-from lingjing.twin.ledger import DEFAULT_TENANT, Desk, Job, Ledger
+from lingjing.twin.ledger import (
+    DEFAULT_TENANT,
+    Branch,
+    Desk,
+    Found,
+    Job,
+    Ledger,
+    Record,
+    Selection,
+)
 
 if TYPE_CHECKING:
     from lingjing.interfaces.ngsild.contexts import Contexts
@@ -59,6 +69,7 @@ class Service:
         # each other's way. Threads that wait for a database do not.
         workers = max(2, min(4, os.cpu_count() or 1)) if self._is_near else 16
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="ngsild-read")
+        self._gathering = Gathering(ledger, self.read_long)
 
     async def read(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call a quick reading method: at once where the ledger is near, else in a thread."""
@@ -71,6 +82,24 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, partial(call, *arguments, **named)
         )
+
+    async def records(
+        self, branch: Branch, ids: Sequence[str], at_us: int | None = None
+    ) -> dict[str, Record]:
+        """Entities by id, now or as they stood at an instant; see `Ledger.records`."""
+        if self._is_near:
+            return self.ledger.records(branch, ids, at_us)
+        if at_us is None:
+            return await self._gathering.records(branch, ids)
+        return await self.read_long(self.ledger.records, branch, ids, at_us)
+
+    async def find(self, branch: Branch, selection: Selection, at_us: int | None = None) -> Found:
+        """Entities that meet a selection which can be looked up quickly; see `Ledger.find`."""
+        if self._is_near:
+            return self.ledger.find(branch, selection, at_us)
+        if at_us is None:
+            return await self._gathering.find(branch, selection)
+        return await self.read_long(self.ledger.find, branch, selection, at_us)
 
     async def write(self, job: Job[T]) -> T:
         """Have a job done; returns when its changes are durable.
