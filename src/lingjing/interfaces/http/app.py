@@ -22,7 +22,7 @@ from lingjing.engine.access import Gate
 from lingjing.engine.tiles3d.keeping import TileKeeper
 from lingjing.engine.whatifs.advice import Advisor
 from lingjing.engine.whatifs.runner import Runner
-from lingjing.interfaces.http import branches, comparisons, tiles, tiles3d, whatifs
+from lingjing.interfaces.http import branches, comparisons, readings, tiles, tiles3d, whatifs
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
@@ -99,7 +99,7 @@ def create_app(
             *comparisons.ROUTES,
             *(whatifs.ROUTES if ledger is not None and what_ifs is not None else ()),
             *tiles.ROUTES,
-            *(branches.ROUTES if ledger is not None else ()),
+            *((*branches.ROUTES, *readings.ROUTES) if ledger is not None else ()),
             *tiles3d.ROUTES,
             Route("/", page, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
