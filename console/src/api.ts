@@ -1,6 +1,7 @@
 /** The data endpoints, as typed calls. */
 
 import { accessHeaders } from "./access";
+import type { Thing } from "./sensors";
 import { readStateStream, type QuantityState } from "./state-stream";
 import { hearTime } from "./time";
 
@@ -56,6 +57,8 @@ export interface RunDetail extends RunHead {
     /** What the weather of the run calls for. */
     alarm?: { level: "act" | "watch"; text: Text };
   };
+  /** How the run came about; a what-if's run names it. */
+  record?: { whatif?: { name: string; base: string } };
 }
 
 export interface WorkRow {
@@ -198,6 +201,8 @@ export interface Who {
   role: "read" | "sense" | "operate" | "administer";
   /** Whether the server lets in only who shows a key or token, or at least tells them apart. */
   guarded: boolean;
+  /** Whether it tells changes as they come. */
+  events: boolean;
 }
 
 /** What the server said no with. */
@@ -279,6 +284,8 @@ export const api = {
     const stream = readStateStream(await fetchBytes(`runs/${part(run)}/stream/${layer}?quantity=${part(quantity)}`));
     return stream.quantities.get(quantity) ?? null;
   },
+  readings: (point: readonly [number, number], radius_m: number, hours: number) =>
+    get<{ things: Thing[] }>(`readings?point=${point.map((at) => at.toFixed(6)).join(",")}&radius_m=${Math.round(radius_m)}&limit=200&hours=${hours}`),
   card: (run: string, id: string) => get<Card>(`runs/${part(run)}/assets/${part(id)}`),
   assets: (district: string, bounds: readonly number[], run: string, limit = 2000) =>
     get<GeoJSON.FeatureCollection & { total_is_more: boolean }>(

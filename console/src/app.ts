@@ -332,12 +332,12 @@ export class LingjingConsole extends LitElement {
   }
 
   private mapStage() {
-    const { addresses, assets, assetState, district, marked, outlines, quantities, run, showing, states, titles } = this.reading.now;
+    const { addresses, assets, assetState, district, marked, outlines, quantities, run, sensors, showing, states, titles } = this.reading.now;
     return html`
       <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
         .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
         .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
-        .assets=${assets} .assetState=${assetState} .outlines=${outlines} .showing=${showing}></lingjing-map>
+        .assets=${assets} .assetState=${assetState} .outlines=${outlines} .showing=${showing} .sensors=${sensors}></lingjing-map>
       <lingjing-map-tools .mode=${this.mode} .solid=${this.solid} .sunlit=${this.sunlit} .theme=${this.theme} .language=${this.language}
         .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .showing=${showing} .titles=${titles} .sun=${this.sun}
         @showing-chosen=${(event: CustomEvent<ShowingChosen>) => this.reading.chooseShowing(event.detail.layer, event.detail.chosen)}

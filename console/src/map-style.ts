@@ -3,7 +3,7 @@
 import type { ExpressionSpecification, FillExtrusionLayerSpecification, SourceSpecification, StyleSpecification } from "maplibre-gl";
 import type { LayerName, Locale, StateLayer, Tiles } from "./api";
 import { BASE, NONE, type Mode, type Theme } from "./colours";
-import { PLAIN, scaleOf, type Scale, type Showing } from "./showing";
+import { coldScale, PLAIN, scaleOf, type Scale, type Showing } from "./showing";
 import { BASE_HEIGHT, GUESSED, HEIGHT } from "./solid";
 
 export const FONTS = ["Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei", "sans-serif"];
@@ -14,6 +14,13 @@ const state: ExpressionSpecification = ["coalesce", ["feature-state", "c"], NONE
 export function classColour(scale: Scale, plain: string): ExpressionSpecification {
   const stepped: unknown[] = ["step", state, plain];
   scale.colours.forEach((colour, at) => stepped.push(at, colour));
+  return stepped as ExpressionSpecification;
+}
+
+/** Colour by a feature's own value. */
+function valueColour(scale: Scale): ExpressionSpecification {
+  const stepped: unknown[] = ["step", ["get", "value"], scale.colours[0]];
+  scale.colours.slice(1).forEach((colour, at) => stepped.push(scale.bounds[at + 1], colour));
   return stepped as ExpressionSpecification;
 }
 
@@ -105,6 +112,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses, sho
       facilities: source("facilities"),
       assets: source(),
       work: source(),
+      readings: source(),
       selected: source(),
     },
     layers: [
@@ -226,6 +234,25 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses, sho
           "text-padding": 1,
         },
         paint: { ...halo, "text-halo-width": 2.4 },
+      },
+      {
+        id: "readings",
+        type: "circle",
+        source: "readings",
+        paint: {
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, 5 * scale, 16, 9 * scale],
+          "circle-color": valueColour(coldScale(theme)),
+          "circle-stroke-color": base.label,
+          "circle-stroke-width": 1.5,
+        },
+      },
+      {
+        id: "reading-values",
+        type: "symbol",
+        source: "readings",
+        minzoom: 12.5,
+        layout: { ...label(13), "text-field": ["get", "text"], "text-offset": [0, 1.1], "text-anchor": "top", "text-optional": true },
+        paint: halo,
       },
       {
         // Placed first, so that the names of places make room for the ranks.

@@ -20,6 +20,7 @@ import { buildStyle, type Addresses } from "./map-style";
 import { ShadowLayer } from "./shadow-layer";
 import type { MapView } from "./share";
 import { heightOf } from "./solid";
+import { readingsAt, type SensorSeries } from "./sensors";
 import { classesAt, PLAIN, type Showing } from "./showing";
 import type { LayerState } from "./state";
 import { lightOf, shadowOf, skyOf, sunAt } from "./sun";
@@ -31,7 +32,7 @@ export type { Addresses } from "./map-style";
 export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
-const CLICKABLE = ["work", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
+const CLICKABLE = ["work", "readings", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
 /** Shadows lie under this layer, the first of the roads' source. */
 const ABOVE_SHADOWS = "road-edge";
 const SOLID_PITCH_DEG = 52;
@@ -54,8 +55,10 @@ export class LingjingMap extends LitElement {
     assetState: { attribute: false },
     outlines: { type: String },
     showing: { attribute: false },
+    sensors: { attribute: false },
     solid: { type: Boolean },
     sunlit: { type: Boolean },
+    label: { type: String },
     unable: { state: true },
   };
 
@@ -78,10 +81,14 @@ export class LingjingMap extends LitElement {
   declare outlines: string;
   /** What layers show, where it is not what the mode says. */
   declare showing: Partial<Record<StateLayer, Showing>>;
+  /** What sensors said; drawn as it was at the hour. */
+  declare sensors: readonly SensorSeries[];
   /** Whether buildings stand up. */
   declare solid: boolean;
   /** Whether shadows are drawn. */
   declare sunlit: boolean;
+  /** What the map is called where there are two; empty for the only one. */
+  declare label: string;
   /** Whether this browser cannot draw a map. */
   declare unable: boolean;
 
@@ -115,8 +122,10 @@ export class LingjingMap extends LitElement {
     this.assetState = null;
     this.outlines = "";
     this.showing = {};
+    this.sensors = [];
     this.solid = false;
     this.sunlit = false;
+    this.label = "";
     this.unable = false;
   }
 
@@ -190,8 +199,10 @@ export class LingjingMap extends LitElement {
       else this.outdated = true;
     }
     if (!this.ready) return; // `fill` puts in all that is known by then
+    if (has("label")) this.nameCanvas();
     if (has("assets")) this.fillAssets();
     if (has("addresses", "states", "hour", "assets", "mode", "showing")) this.paint();
+    if (has("sensors", "hour", "start")) this.fillReadings();
     if (has("work")) this.fillWork();
     if (has("card")) this.fillSelected();
     if (has("sunlit", "outlines", "hour", "start")) this.shine();
@@ -262,7 +273,7 @@ export class LingjingMap extends LitElement {
   }
 
   private nameCanvas(): void {
-    this.querySelector("canvas")?.setAttribute("aria-label", t("map.title"));
+    this.querySelector("canvas")?.setAttribute("aria-label", this.label || t("map.title"));
     this.querySelector(".maplibregl-ctrl-zoom-in")?.setAttribute("aria-label", t("map.zoomIn"));
     this.querySelector(".maplibregl-ctrl-zoom-out")?.setAttribute("aria-label", t("map.zoomOut"));
     this.querySelector(".maplibregl-ctrl-compass")?.setAttribute("aria-label", t("map.north"));
@@ -353,6 +364,7 @@ export class LingjingMap extends LitElement {
     this.fillWork();
     this.fillAssets();
     this.fillSelected();
+    this.fillReadings();
     this.paint();
     if (this.solid !== this.stands) this.stand();
     this.shine();
@@ -367,6 +379,10 @@ export class LingjingMap extends LitElement {
       properties: { id: row.target, rank: row.rank, job: row.id },
     }));
     this.set("work", { type: "FeatureCollection", features });
+  }
+
+  private fillReadings(): void {
+    this.set("readings", readingsAt(this.sensors, this.start + this.hour * 3_600_000));
   }
 
   private fillAssets(): void {
@@ -393,7 +409,9 @@ export class LingjingMap extends LitElement {
       const state = layer === "assets" ? this.assetState : this.states[layer];
       const showing = layer === "assets" ? PLAIN : (this.showing[layer] ?? PLAIN);
       const inTiles = layer !== "assets" && typeof this.addresses[layer] === "object";
-      this.painter?.paint(layer, classesAt(showing, state, this.mode, this.hour), inTiles ? layer : undefined);
+      // Before the run there is no forecast, and the first hour's must not be taken for one.
+      const found = this.hour < 0 ? null : classesAt(showing, state, this.mode, this.hour);
+      this.painter?.paint(layer, found, inTiles ? layer : undefined);
     }
   }
 

@@ -19,6 +19,7 @@ import type { ServerEvent } from "./event-stream";
 import { Live, type LinkState } from "./live";
 import type { Addresses, Features, States } from "./map";
 import type { SharedPlace } from "./share";
+import { hoursBefore, temperaturesOf, type SensorSeries } from "./sensors";
 import { PLAIN, showingOf, sharedShowing, type Showing } from "./showing";
 import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
 import { setEnglishNames, setZone } from "./text";
@@ -27,6 +28,9 @@ import { likelyByHour } from "./timeline";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
 const SETTLE_MS = 400;
+/** How far the time bar reaches back before a run, and the server's history of sensors [h]. */
+const MOST_PAST_H = 48;
+const MOST_HISTORY_H = 744;
 const ASSET_ZOOM = 16;
 /** Chance that counts as likely in the counts and the jump to the first freeze. */
 export const LIKELY = 0.5;
@@ -50,6 +54,8 @@ interface Shown {
   likely: Uint32Array;
   /** Hours before the run of which something was observed. */
   past: number;
+  /** What sensors said, before the run and while it lasts. */
+  sensors: readonly SensorSeries[];
   quantities: Partial<Record<StateLayer, string>>;
   /** How each layer shows what it shows. */
   showing: Record<StateLayer, Showing>;
@@ -91,6 +97,7 @@ const NOTHING: Readonly<Shown> = {
   first: null,
   likely: new Uint32Array(0),
   past: 0,
+  sensors: [],
   quantities: {},
   showing: { roads: PLAIN, buildings: PLAIN },
   titles: {},
@@ -125,7 +132,7 @@ export class Reading implements ReactiveController {
     private readonly start: () => Promise<void>,
   ) {
     host.addController(this);
-    this.live = new Live("/api/v1/events", "/api/v1/health", {
+    this.live = new Live(null, "/api/v1/health", {
       state: (link) => this.onLink(link),
       event: (event) => this.onEvent(event),
       missed: () => void this.refresh(),
@@ -181,6 +188,7 @@ export class Reading implements ReactiveController {
       const known = new Set(this.now.runs.map((item) => item.run));
       const fresh = runs.find((item) => item.district === district?.name && !known.has(item.run));
       this.change({ districts, runs, newRun: fresh?.run ?? this.now.newRun });
+      if (run && this.now.sensors.length > 0) void this.guarded(() => this.readSensors(run));
       const again = districts.find((item) => item.name === district?.name);
       if (again && again.data_version !== district?.data_version) {
         this.show(again);
@@ -238,6 +246,7 @@ export class Reading implements ReactiveController {
   async begin(place: SharedPlace): Promise<void> {
     const who = await api.who();
     this.change({ who, locked: null });
+    this.live.listenTo(who.events ? "/api/v1/events" : null);
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary(), api.health()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
     this.change({ titles, districts, runs, shared: place.shared });
@@ -397,12 +406,28 @@ export class Reading implements ReactiveController {
     const { hour } = this.now;
     this.change({
       run,
-      hour: hour === null ? null : Math.min(hour, run.hours),
+      hour: hour === null ? null : Math.min(Math.max(hour, -MOST_PAST_H), run.hours),
       quantities: { roads: this.firstOf(run, "roads"), buildings: this.firstOf(run, "buildings") },
     });
     await Promise.all([this.readStates(), this.readNumbers(run)]);
+    void this.guarded(() => this.readSensors(run));
     if (this.now.hour !== null) return;
     this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, present()) });
+  }
+
+  /** What sensors said: only where the run is not so long ago that nothing of it is asked for any more. */
+  private async readSensors(run: RunDetail): Promise<void> {
+    this.change({ sensors: [], past: 0 });
+    const start = Date.parse(run.start);
+    const hours = Math.ceil((present() - start) / 3_600_000) + MOST_PAST_H;
+    const bounds = this.now.district?.bounds;
+    if (!bounds || hours <= 0 || hours > MOST_HISTORY_H) return;
+    const [west, south, east, north] = bounds;
+    const radius_m = Math.min(20_000, (Math.hypot((east - west) * 0.86, north - south) * 111_320) / 2 + 100);
+    const { things } = await api.readings([(west + east) / 2, (south + north) / 2], radius_m, hours);
+    if (this.now.run !== run) return;
+    const sensors = temperaturesOf(things);
+    this.change({ sensors, past: hoursBefore(sensors, start, MOST_PAST_H) });
   }
 
   /** Show the numbers that a shared address asked for, as it asked for them. */

@@ -21,7 +21,7 @@ export interface Showing {
 
 export const PLAIN: Showing = { number: null, level: "p50", threshold: null };
 
-export type ScaleKind = "probability" | "onset" | "cold" | "amount" | "threshold";
+export type ScaleKind = Mode | "cold" | "amount" | "threshold";
 
 /** Classes of values and how they are drawn. */
 export interface Scale {
@@ -37,7 +37,7 @@ export interface Scale {
 
 /** Bounds of temperatures [°C]: what is below zero is told apart more finely. */
 export const COLD_BOUNDS = [-Infinity, -6, -4, -2, 0, 2, 4] as const;
-const COLD: Record<Theme, readonly string[]> = {
+const COLD_COLOURS: Record<Theme, readonly string[]> = {
   day: ["#1f2c68", "#2a5a9c", "#4390c2", "#93c4dd", "#f3e3bb", "#dfb76c", "#b07a2c"],
   night: ["#d3efff", "#8ccdf2", "#4a9bd0", "#2a6596", "#54442a", "#87662f", "#bd924a"],
 };
@@ -52,7 +52,7 @@ export function roundUp(value: number): number {
   return (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10) * power;
 }
 
-const isCold = (number: QuantityState): boolean => number.unit === "°C";
+const isCold = (number: Pick<QuantityState, "unit">): boolean => number.unit === "°C";
 const largest = new WeakMap<QuantityState, number>();
 
 /** The largest value of the run, which the amounts' scale ends with. */
@@ -63,6 +63,11 @@ function largestOf(number: QuantityState): number {
     largest.set(number, most);
   }
   return most;
+}
+
+/** The scale of temperatures, whatever they are of. */
+export function coldScale(theme: Theme): Scale {
+  return { kind: "cold", bounds: COLD_BOUNDS, colours: COLD_COLOURS[theme], strong: NO_MARK, unit: "°C" };
 }
 
 /** The scale that a layer is drawn by. */
@@ -77,7 +82,7 @@ export function scaleOf(mode: Mode, { number, threshold }: Showing, theme: Theme
     const colours = steps(mode, theme).map((step) => step.colour);
     return { kind: mode, bounds, colours, strong: STRONG[mode], unit: mode === "onset" ? "h" : "%" };
   }
-  if (isCold(number)) return { kind: "cold", bounds: COLD_BOUNDS, colours: COLD[theme], strong: NO_MARK, unit: number.unit };
+  if (isCold(number)) return coldScale(theme);
   const top = roundUp(largestOf(number));
   const colours = steps("onset", theme).map((step) => step.colour).slice(0, SHARES.length).reverse();
   return { kind: "amount", bounds: SHARES.map((share) => share * top), colours, strong: NO_MARK, unit: number.unit };
@@ -119,7 +124,7 @@ export function classesAt(showing: Showing, state: LayerState | null | undefined
     const least = Math.max(1, Math.ceil(threshold * 255));
     return Int8Array.from(valuesAt(state, hour), (value) => (value >= least ? 0 : NONE));
   }
-  const values = mode === "probability" ? valuesAt(state, hour) : onsetValues(state, LEAST_ONSET_PROBABILITY);
+  const values = mode !== "onset" ? valuesAt(state, hour) : onsetValues(state, LEAST_ONSET_PROBABILITY);
   return classesOf(values, classes(mode));
 }
 

@@ -87,6 +87,37 @@ def test_windows_are_half_open(ledger: Ledger, trunk: Branch) -> None:
     assert flows(ledger, trunk, last=0) == []
 
 
+def test_the_past_can_be_asked_for_by_the_time_of_creation_and_of_deletion(
+    ledger: Ledger, trunk: Branch
+) -> None:
+    create(ledger, trunk, entity(1, flow=observed(1, START_US)))
+    for number in (2, 3, 4):
+        update(ledger, trunk, 1, flow=observed(number, START_US + number * HOUR))
+    by_creation = ledger.history(trunk, urn(1), span(time="createdAt"))
+    assert moment_values(by_creation) == [1, 2, 3, 4]
+    assert flows(ledger, trunk, time="createdAt", last=2) == [3, 4]
+    assert flows(ledger, trunk, time="createdAt", first=1)[:1] == [1]
+    made_us = by_creation[0].recorded_us
+    assert flows(ledger, trunk, time="createdAt", from_us=made_us + 1) == [2, 3, 4]
+    assert flows(ledger, trunk, time="createdAt", to_us=made_us + 1) == [1]
+    delete(ledger, trunk, 1)
+    gone = ledger.history(trunk, urn(1), Span(time="deletedAt"))
+    assert [row.operation for row in gone] == ["delete"]
+    assert flows(ledger, trunk, time="createdAt", last=1) == [4]
+
+
+@pytest.mark.parametrize("time", ["createdAt", "modifiedAt", "observedAt"])
+def test_long_histories_give_their_ends_by_every_time(
+    ledger: Ledger, trunk: Branch, time: str
+) -> None:
+    count = 9_000
+    with_long_history(ledger, trunk, count)
+    whole = flows(ledger, trunk, time=time)
+    assert len(whole) == count
+    assert flows(ledger, trunk, time=time, last=3) == whole[-3:]
+    assert flows(ledger, trunk, time=time, first=3)[:3] == whole[:3]
+
+
 def test_the_last_are_counted_by_attribute_over_all_datasets(ledger: Ledger, trunk: Branch) -> None:
     document = entity(1)
     create(ledger, trunk, document)

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -43,7 +44,7 @@ from lingjing.sdk.registry import load
 HANDOVER = "handover.pickle"
 ANSWER = "answer.json"
 FAILURE = "failure.json"
-ARRAYS = ("levels", "fan", "probability", "onset_hours", "hourly")
+ARRAYS = ("levels", "fan", "probability", "onset_hours", "hourly", "sensor_gain")
 
 
 class _Reporting(Progress):
@@ -64,7 +65,7 @@ class _Reporting(Progress):
         self._channel.flush()
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End when the parent has gone, so that no guest computes for nobody."""
     parent = os.getppid()
 
@@ -93,7 +94,7 @@ def _foresee(
 
 def main(folder: Path) -> int:
     """Run the scenario of the hand-over; returns the exit status."""
-    _follow_parent()
+    follow_parent()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the guest prints belongs to the log
     with (folder / HANDOVER).open("rb") as file:
@@ -114,7 +115,8 @@ def main(folder: Path) -> int:
         twin, outlook = handover["twin"], handover["outlook"]
         scenario = timed("import", lambda: load(handover["scenario"]))
         alarm = timed("wake", lambda: scenario.wake(outlook))
-        answer: dict[str, Any] = {"alarm": None, "outcomes": [], "remarks": [], "works": []}
+        answer: dict[str, Any] = {"alarm": None}
+        answer |= {name: [] for name in ("outcomes", "remarks", "works", "heard")}
         if alarm is not None:
             answer["alarm"] = {"level": alarm.level, "text": dict(alarm.text)}
             progress = _Reporting(channel)
@@ -123,8 +125,7 @@ def main(folder: Path) -> int:
             )
             works = timed("answer", lambda: list(scenario.answer(twin, foreseen)))
             step = "hand-over"
-            answer["outcomes"] = _write_outcomes(folder, foreseen)
-            answer["remarks"] = [dict(text) for text in foreseen.remarks]
+            answer |= _plain_foreseen(folder, foreseen)
             answer["works"] = [_plain_work(work) for work in works]
         answer["timings"] = timings
         answer["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -134,26 +135,38 @@ def main(folder: Path) -> int:
         place = error.place or Place()
         where = {"file": place.file, "line": place.line, "field": place.field}
         values = {name: str(value) for name, value in error.values.items()}
-        _fail(folder, {"step": step, "code": error.code, "place": where, "values": values})
+        leave_failure(folder, {"step": step, "code": error.code, "place": where, "values": values})
         return 3
     except OSError as error:
         traceback.print_exc()
         if step != "hand-over":
-            _fail(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
+            leave_failure(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
             return 3
         where = {"file": None, "line": None, "field": None}
         values = {"folder": str(folder.parent), "detail": error.strerror or str(error)}
-        _fail(folder, {"code": "output.no-temporary-room", "place": where, "values": values})
+        leave_failure(
+            folder, {"code": "output.no-temporary-room", "place": where, "values": values}
+        )
         return 3
     except Exception as error:  # noqa: BLE001 whatever a guest does wrong becomes a report
         traceback.print_exc()
-        _fail(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
+        leave_failure(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
         return 3
     return 0
 
 
-def _fail(folder: Path, report: Mapping[str, Any]) -> None:
+def leave_failure(folder: Path, report: Mapping[str, Any]) -> None:
+    """Leave word of what went wrong for the parent."""
     (folder / FAILURE).write_bytes(msgspec.json.encode(report))
+
+
+def _plain_foreseen(folder: Path, foreseen: Foreseen) -> dict[str, Any]:
+    """What a guest foresees as plain data; arrays as files in the folder."""
+    return {
+        "outcomes": _write_outcomes(folder, foreseen),
+        "remarks": [dict(text) for text in foreseen.remarks],
+        "heard": [asdict(item) for item in foreseen.heard],
+    }
 
 
 def _write_outcomes(folder: Path, foreseen: Foreseen) -> list[dict[str, Any]]:

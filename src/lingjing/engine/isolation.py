@@ -28,6 +28,7 @@ from lingjing.engine.run_snapshot import Snapshot
 from lingjing.sdk import (
     Alarm,
     Foreseen,
+    Heard,
     LingjingError,
     Manifest,
     Outcome,
@@ -85,7 +86,7 @@ def ask_guest(
             `scenario.broken-promise`, `run.interrupted`, `output.no-temporary-room`, `cluster.*`,
             or an error the guest raised itself.
     """
-    with _room():
+    with room():
         folder = Path(tempfile.mkdtemp(prefix="lingjing-guest-"))
     try:
         handover = {
@@ -95,19 +96,19 @@ def ask_guest(
             "seed": seed,
             "cluster": cluster,
         }
-        with _room(), (folder / HANDOVER).open("wb") as file:
+        with room(), (folder / HANDOVER).open("wb") as file:
             pickle.dump(handover, file, protocol=pickle.HIGHEST_PROTOCOL)
-        status = _supervise(manifest, folder, time_limit_s, progress, cancelled)
-        log = _tail(folder)
+        status = supervise(manifest, folder, time_limit_s, progress, cancelled)
+        log = tail_of(folder)
         if status != 0 or not (folder / ANSWER).is_file():
-            raise _failure(manifest, folder, status, log)
+            raise failure_of(manifest, folder, status, log)
         return _read_answer(manifest, folder, log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _room() -> Iterator[None]:
+def room() -> Iterator[None]:
     """Say in our words that the system's temporary folder cannot be written."""
     try:
         yield
@@ -124,16 +125,21 @@ def _temporary_folder() -> str:
         return os.environ.get("TMPDIR", "/tmp")  # noqa: S108 only named, not used
 
 
-def _supervise(
+def supervise(
     manifest: Manifest,
     folder: Path,
     time_limit_s: float,
     progress: Progress,
-    cancelled: Callable[[], bool],
+    cancelled: Callable[[], bool] = lambda: False,
+    module: str = "lingjing.engine.guest",
 ) -> int:
-    """Wait for the child; returns its exit status."""
+    """Start a module on a hand-over folder and wait for it; returns its exit status.
+
+    Raises:
+        LingjingError: `scenario.took-too-long`, `run.interrupted`.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-P", "-m", "lingjing.engine.guest", str(folder)]
+    command = [sys.executable, "-P", "-m", module, str(folder)]
     with (folder / "log.txt").open("wb") as log:
         child = subprocess.Popen(  # noqa: S603 our own interpreter and module
             command,
@@ -180,12 +186,14 @@ def _listen(channel: Any, progress: Progress) -> None:
             progress.report(min(max(float(message["done"]), 0.0), 1.0), message["text"])
 
 
-def _tail(folder: Path) -> str:
+def tail_of(folder: Path) -> str:
+    """The end of what a guest printed."""
     lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(lines[-TAIL_LINES:])
 
 
-def _failure(manifest: Manifest, folder: Path, status: int, log: str) -> LingjingError:
+def failure_of(manifest: Manifest, folder: Path, status: int, log: str) -> LingjingError:
+    """Why a guest's process left no answer, from what it wrote down."""
     try:
         report = msgspec.json.decode((folder / FAILURE).read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):
@@ -210,18 +218,26 @@ def _read_answer(manifest: Manifest, folder: Path, log: str) -> GuestAnswer:
         alarm = answer["alarm"]
         works = tuple(_work(row) for row in answer["works"])
         outcomes = _read_outcomes(folder, answer["outcomes"])
+        heard = tuple(_heard(row) for row in answer["heard"])
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise LingjingError(
             "scenario.broken-promise", id=manifest.id, detail=f"its answer is unreadable: {error}"
         ) from error
     return GuestAnswer(
         alarm=None if alarm is None else Alarm(alarm["level"], alarm["text"]),
-        foreseen=Foreseen(outcomes, tuple(answer["remarks"])),
+        foreseen=Foreseen(outcomes, tuple(answer["remarks"]), heard=heard),
         works=works,
         timings=dict(answer["timings"]),
         peak_memory_mb=float(answer["peak_memory_mb"]),
         log=log,
     )
+
+
+def _heard(row: dict[str, Any]) -> Heard:
+    """A sensor's verdict from JSON, in which not-a-number is null."""
+    silent_h = math.nan if row["silent_h"] is None else row["silent_h"]
+    correction = tuple((str(name), float(value)) for name, value in row["correction"])
+    return Heard(**(row | {"silent_h": silent_h, "correction": correction}))
 
 
 def _work(row: dict[str, Any]) -> Work:

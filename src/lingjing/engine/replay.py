@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from lingjing.engine import record as records
 from lingjing.engine.outputs_folder import check_free
 from lingjing.engine.run import RunInputs, RunRequest, load_inputs, run_inputs
 from lingjing.engine.run_content import both
+from lingjing.engine.run_readings import hash_readings
+from lingjing.forecast.changed import WeatherChanges
 from lingjing.sdk import LingjingError, Progress
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.ledger import TRUNK
@@ -92,12 +97,13 @@ def replay(
     """
     record = records.read_record(run_json)
     progress = progress or Progress()
-    request = _request(record, out, weather)
+    request = request_of(record, out, weather)
     listed = find(request.scenario)
     check_free(out)
     progress.report(0.0, both("progress.load"))
     places = dict.fromkeys(place.absolute() for place in (data_dir, request.data_dir) if place)
-    request, inputs = _inputs(request, list(places), record)
+    folder = run_json if run_json.is_dir() else run_json.parent
+    request, inputs = _inputs(replace(request, heard_in=folder), list(places), record)
     changed_inputs = input_changes(record, inputs, listed)
     if changed_inputs and not despite_changes:
         raise LingjingError("replay.inputs-changed", changes="; ".join(changed_inputs))
@@ -125,6 +131,10 @@ def input_changes(record: Mapping[str, Any], inputs: RunInputs, listed: Listed) 
         f"district {recorded['district']['name']}": (
             recorded["district"]["sha256"],
             inputs.district_sha256,
+        ),
+        "readings": (
+            recorded.get("readings", {}).get("sha256", ""),
+            hash_readings(inputs.readings),
         ),
         f"scenario {record['scenario']['id']} version": (
             record["scenario"]["version"],
@@ -160,7 +170,14 @@ def _short(text: str) -> str:
     return text[:12] if len(text) == 64 else text
 
 
-def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRequest:
+def request_of(
+    record: Mapping[str, Any], out: Path | None = None, weather: str | None = None
+) -> RunRequest:
+    """What a record says was asked for.
+
+    Raises:
+        LingjingError: `run.no-record`.
+    """
     asked = record["request"]
     try:
         return RunRequest(
@@ -177,9 +194,17 @@ def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRe
             time_limit_s=asked["time_limit_s"],
             branch=asked.get("branch", TRUNK),
             weather_options=asked["weather_options"],
+            sensors=bool(asked.get("sensors", True)),
+            known_until=_instant(asked.get("known_until")),
+            weather_changes=msgspec.convert(asked.get("weather_changes", {}), WeatherChanges),
+            whatif=record.get("whatif"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise LingjingError("run.no-record", path=str(record.get("run", "?"))) from error
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)
 
 
 def _inputs(

@@ -22,15 +22,27 @@ from lingjing.engine.outputs import write_outputs
 from lingjing.engine.outputs_folder import check_free, new_folder, writing
 from lingjing.engine.run_content import RunContent, both
 from lingjing.engine.run_progress import Part
+from lingjing.engine.run_readings import (
+    READINGS,
+    facts_of,
+    hash_readings,
+    listening,
+    read_readings,
+    readings_before,
+    without_live,
+    write_readings,
+)
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
+from lingjing.forecast.changed import WeatherChanges, changed_outlook
 from lingjing.forecast.prepare import prepare_outlook
+from lingjing.forecast.readings import Said
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
-from lingjing.twin.entities import SourceRecord
+from lingjing.twin.entities import District, SourceRecord
 from lingjing.twin.ledger import TRUNK
-from lingjing.vocabulary import LOCAL_ZONE, Provenance, format_instant
+from lingjing.vocabulary import LOCAL_ZONE, Provenance, WeatherTable, format_instant
 
 SPIN_UP_HOURS = 48
 LONGEST_HOURS = 384
@@ -56,7 +68,13 @@ class RunRequest:
         cluster: Address of the Dask scheduler that spreads the computation; None takes this
             machine's threads. The results are the same.
         branch: What-if of the twin to foresee; the trunk by default.
+        sensors: Whether what sensors said before the start corrects the run.
+        known_until: Readings after this instant are left out; None takes those up to the start.
+        heard_in: Run folder whose readings are taken in place of the twin's: a replay and a what-if
+            hear what the first run heard.
+        weather_changes: How the weather differs from the record; None leaves it.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
+        whatif: Name, base run and changes of the what-if that this is, for the record.
     """
 
     scenario: str
@@ -72,7 +90,12 @@ class RunRequest:
     time_limit_s: float | None = None
     cluster: str | None = None
     branch: str = TRUNK
+    sensors: bool = True
+    known_until: datetime | None = None
+    heard_in: Path | None = None
     weather_options: Mapping[str, Any] = field(default_factory=dict)
+    weather_changes: WeatherChanges | None = None
+    whatif: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +125,7 @@ class RunInputs:
     weather_provenance: Provenance
     weather_sha256: str
     district_sha256: str
+    readings: tuple[Said, ...] = ()
 
 
 def run_scenario(
@@ -208,32 +232,31 @@ def zone_of(request: RunRequest, twin: Snapshot) -> ZoneInfo:
 
 
 def load_inputs(request: RunRequest) -> RunInputs:
-    """Read the district and the weather of a run, and hash them.
+    """Read the district, the weather and the sensors of a run, and hash them.
 
     Raises:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
     """
-    window = window_of(request)
+    window_of(request)
     store = open_district(request.data_dir, request.district)
     try:
         twin = snapshot_of(store.twin(request.district, request.branch))
         sources = tuple(store.sources(request.district))
     finally:
         store.close()
-    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
-    weather = load_weather(
-        request.data_dir, request.weather, window=span, **request.weather_options
-    )
-    longitude, latitude = twin.district.centre
-    outlook = prepare_outlook(
-        weather,
-        window,
-        members=request.members,
-        seed=request.seed,
-        longitude_deg=longitude,
-        latitude_deg=latitude,
-        spin_up_hours=SPIN_UP_HOURS,
-    )
+    weather, outlook = load_outlook(request, twin.district)
+    said: tuple[Said, ...] = ()
+    manifest = find(request.scenario).manifest
+    if manifest is not None and manifest.listens:
+        twin = without_live(twin, manifest.listens)
+        if request.heard_in is not None:
+            said = read_readings(request.heard_in / READINGS)
+        elif request.sensors:
+            said = readings_before(
+                request.data_dir, twin, manifest, branch=request.branch, start=outlook.window.start,
+                hours=outlook.spin_up_hours, known_until=request.known_until,
+            )  # fmt: skip
+        outlook = listening(outlook, said)
     stable = [
         {key: value for key, value in item.items() if key != "imported_at"}
         for item in records.source_facts(sources)
@@ -245,11 +268,37 @@ def load_inputs(request: RunRequest) -> RunInputs:
         weather_provenance=weather.provenance,
         weather_sha256=hash_weather(weather),
         district_sha256=hash_district(twin, stable),
+        readings=said,
     )
+
+
+def load_outlook(request: RunRequest, district: District) -> tuple[WeatherTable, Outlook]:
+    """The weather of a run, and what its members are over a district, changes included.
+
+    Raises:
+        LingjingError: What the weather readers, `prepare_outlook` and `changed_outlook` raise.
+    """
+    window = window_of(request)
+    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
+    weather = load_weather(
+        request.data_dir, request.weather, window=span, **request.weather_options
+    )
+    longitude, latitude = district.centre
+    outlook = prepare_outlook(
+        weather,
+        window,
+        members=request.members,
+        seed=request.seed,
+        longitude_deg=longitude,
+        latitude_deg=latitude,
+        spin_up_hours=SPIN_UP_HOURS,
+    )
+    return weather, changed_outlook(outlook, request.weather_changes)
 
 
 def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
     """A name for the run, made from its inputs alone."""
+    changes = request.weather_changes
     window = inputs.outlook.window
     facts = (
         request.scenario,
@@ -259,6 +308,8 @@ def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
         window.hours,
         inputs.outlook.members,
         request.seed,
+        *((hash_readings(inputs.readings),) if inputs.readings else ()),
+        *([] if changes is None or changes.changes_nothing else [changes.as_dict()]),
     )
     short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
     return f"{request.scenario}-{request.district}-{window.start:%Y%m%dT%HZ}-{short}"
@@ -293,6 +344,7 @@ def checked_content(
         foreseen=answer.foreseen,
         plan=allocate(rank(answer.works, policy), budget),
         zone=zone,
+        synthetic_readings=any(item.synthetic for item in inputs.readings),
     )
 
 
@@ -309,6 +361,8 @@ def _write(
     begun = time.perf_counter()
     with new_folder(folder) as hidden, writing(folder):
         summary = write_outputs(content, hidden)
+        if inputs.readings:
+            write_readings(inputs.readings, hidden / READINGS)
         timings["write_s"] = time.perf_counter() - begun
         timings["total_s"] = timings["load_s"] + time.perf_counter() - started
         timings["guest_peak_memory_MB"] = answer.peak_memory_mb
@@ -345,13 +399,19 @@ def record_facts(
             "weather": request.weather,
             "weather_options": {key: str(value) if isinstance(value, ZoneInfo) else value
                                 for key, value in sorted(request.weather_options.items())},
+            **_weather_changes(request),
             "start": format_instant(request.start),
             "hours": request.hours,
             "members": request.members,
             "seed": request.seed,
             "zone": content.zone.key,
             "time_limit_s": request.time_limit_s,
+            "sensors": request.sensors,
+            "known_until": None
+            if request.known_until is None
+            else format_instant(request.known_until),
         },
+        **({} if request.whatif is None else {"whatif": dict(request.whatif)}),
         "scenario": {
             "id": manifest.id,
             "api": manifest.api,
@@ -379,6 +439,9 @@ def record_facts(
                 "synthetic": district.synthetic,
                 "sources": records.source_facts(content.sources),
             },
+            "readings": facts_of(
+                content.foreseen.heard or content.outlook.heard, inputs.readings, content.outlook
+            ),
         },
         "settings": {
             "spin_up_hours": content.outlook.spin_up_hours,
@@ -389,3 +452,10 @@ def record_facts(
         "versions": records.versions(),
         "platform": records.platform_facts(),
     }  # fmt: skip
+
+
+def _weather_changes(request: RunRequest) -> dict[str, Any]:
+    changes = request.weather_changes
+    if changes is None or changes.changes_nothing:
+        return {}
+    return {"weather_changes": changes.as_dict()}

@@ -104,9 +104,8 @@ def appended(
     Scopes that are not to be replaced are kept beside the new ones.
     """
     work = _Work(document, now)
-    held_scope = document.get("scope", [])
-    if not overwrite and held_scope and "scope" in fragment:
-        both = list(dict.fromkeys((*held_scope, *fragment["scope"])))
+    if not overwrite and "scope" in fragment and document.get("scope"):
+        both = list(dict.fromkeys((*document["scope"], *fragment["scope"])))
         fragment = {**fragment, "scope": both}
     work.take_head(fragment)
     for name, datasets in fragment["attributes"].items():
@@ -275,6 +274,8 @@ class _Work:
 
     def take_head(self, fragment: Fragment) -> None:
         """Types are added, scopes and expiry replaced; a scope of null goes."""
+        if not ("type" in fragment or "scope" in fragment or "expiresAt" in fragment):
+            return
         changes: dict[str, Any] = {}
         types = self.head["type"]
         new_types = [item for item in fragment.get("type", ()) if item not in types]
@@ -294,9 +295,7 @@ class _Work:
     def set(self, attribute: str, dataset: str, item: Instance) -> None:
         """Replace an instance whole, or add it; its time of creation stays."""
         held = self.held(attribute, dataset)
-        if NULL in item.values() or any(
-            is_null(sub) for subs in item.get("attributes", {}).values() for sub in subs.values()
-        ):
+        if NULL in item.values() or ("attributes" in item and _has_nulls_inside(item)):
             item = without_nulls(item)
         self.put(attribute, dataset, _stamped(item, self._now, held), existed=held is not None)
 
@@ -332,10 +331,15 @@ class _Work:
             return Outcome(self.head, (), (), self._left)
         document = {**self.head, **self._head_changes, "modifiedAt": self._now}
         for name in ("scope", "expiresAt"):
-            if document.get(name) in (NULL, [NULL], []):
+            if name in document and document[name] in (NULL, [NULL], []):
                 del document[name]
         document["attributes"] = self._attributes
         return Outcome(document, changes, tuple(self._updated), self._left)
+
+
+def _has_nulls_inside(item: Instance) -> bool:
+    """Whether an attribute of the attribute is to go."""
+    return any(is_null(sub) for subs in item["attributes"].values() for sub in subs.values())
 
 
 def _stamped(item: Instance, now: str, held: Instance | None = None) -> Instance:

@@ -106,7 +106,7 @@ class SqliteDriver:
         self.history = HistoryWriter(self.connection, self.interned, files)
         self._version = -1
         self._next_key = 0
-        self._districts: dict[str, int] = {}
+        self._districts: dict[str, int] | None = None
 
     # Transactions
 
@@ -143,7 +143,7 @@ class SqliteDriver:
         self.interned.forget()
         self.history.forget()
         self._next_key = 0
-        self._districts = {}
+        self._districts = None
 
     def commit(self) -> None:
         """Make the transaction durable."""
@@ -191,6 +191,8 @@ class SqliteDriver:
         except BaseException:
             self.rollback()
             raise
+        # It may have written districts and entities that are not known here.
+        self._districts, self._next_key = None, 0
         return result
 
     def tend(self) -> bool:
@@ -459,12 +461,14 @@ class SqliteDriver:
         """Key of the district that an entity of a known kind belongs to, and the kind."""
         if state.branch.tenant:
             return None, None
+        if self._districts is None:
+            self._districts = dict(self.connection.execute("SELECT name, key FROM district"))
+        if not self._districts:
+            return None, None
         named = kind_and_district(state.id, document["type"])
         if named is None:
             return None, None
         kind, district = named
-        if not self._districts:
-            self._districts = dict(self.connection.execute("SELECT name, key FROM district"))
         key = self._districts.get(district)
         return (None, None) if key is None else (key, kind)
 

@@ -19,8 +19,17 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, create_app, tiles
+from lingjing.interfaces.http import (
+    API,
+    branches,
+    comparisons,
+    create_app,
+    readings,
+    tiles,
+    whatifs,
+)
 from lingjing.interfaces.http.endpoints import ENDPOINTS
+from lingjing.interfaces.http.events import PATH as EVENTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
 from lingjing.interfaces.http.runs import job_content
@@ -407,10 +416,16 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
         (method, re.sub(r":[a-z]+\}", "}", route.path))
-        for route in (*branches.ROUTES, *tiles.ROUTES)
+        for route in (
+            *branches.ROUTES,
+            *readings.ROUTES,
+            *tiles.ROUTES,
+            *whatifs.ROUTES,
+            *comparisons.ROUTES,
+        )
         for method in (route.methods or set()) - {"HEAD"}
     }
-    assert written - {("POST", OBSERVATIONS)} == reading | branching
+    assert written - {("POST", OBSERVATIONS), ("GET", EVENTS)} == reading | branching
     codes = {code for code in error_texts() if code.startswith("http.")}
     assert codes == set(re.findall(r"`(http\.[a-z-]+)`", page))
 
@@ -447,6 +462,19 @@ def test_an_answer_asked_for_twice_at_once_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
-    row = job_content({"assets": [str(number) for number in range(3000)]})
+    row = job_content(
+        {
+            "assets": [str(number) for number in range(3000)],
+            "expected_harm_households": 0.0,
+            "averted_share": 0.5,
+            "score": 0.0,
+        }
+    )
+    assert row["factors"]["lead_factor"] is None
     assert row["assets"] == [str(number) for number in range(20)]
     assert row["asset_count"] == 3000
+
+
+def test_the_caller_is_told_as_whom_it_is_seen(client: Any) -> None:
+    seen = client.get(f"{API}/access").json()
+    assert seen == {"name": "local", "role": "administer", "guarded": False, "events": False}

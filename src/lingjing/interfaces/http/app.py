@@ -20,10 +20,14 @@ from starlette.types import Scope
 
 from lingjing.engine.access import Gate
 from lingjing.engine.tiles3d.keeping import TileKeeper
-from lingjing.interfaces.http import branches, tiles, tiles3d
+from lingjing.engine.whatifs.advice import Advisor
+from lingjing.engine.whatifs.runner import Runner
+from lingjing.interfaces.http import branches, comparisons, readings, tiles, tiles3d, whatifs
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
+from lingjing.interfaces.http.ogc import routes as ogc
+from lingjing.interfaces.http.ogc.tables import Tables
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.contract import Store
@@ -58,6 +62,7 @@ def create_app(
     gate: Gate | None = None,
     hosts: frozenset[str] | None = LOOPBACK_NAMES,
     alongside: Life = contextlib.nullcontext,
+    what_ifs: Runner | None = None,
 ) -> Starlette:
     """The page and its endpoints over one data folder.
 
@@ -69,6 +74,7 @@ def create_app(
         gate: Who may do what; None lets everyone read.
         hosts: Host names that are answered; None answers to any.
         alongside: Runs while the application does.
+        what_ifs: Carries what-ifs out; None leaves them out.
     """
     shelf = Shelf(data_dir, store)
     web = web_dir or WEB
@@ -92,9 +98,12 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *comparisons.ROUTES,
+            *(whatifs.ROUTES if ledger is not None and what_ifs is not None else ()),
             *tiles.ROUTES,
-            *(branches.ROUTES if ledger is not None else ()),
+            *((*branches.ROUTES, *readings.ROUTES) if ledger is not None else ()),
             *tiles3d.ROUTES,
+            *ogc.ROUTES,
             Route("/", page, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
             Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
@@ -112,8 +121,11 @@ def create_app(
         lifespan=life,
     )
     app.state.shelf = shelf
+    app.state.ogc_tables = Tables(lambda: shelf.store)
     app.state.tiles3d = TileKeeper(data_dir, lambda: shelf.store)
     app.state.ledger = ledger
+    app.state.whatifs = what_ifs
+    app.state.advisor = Advisor(data_dir)
     return app
 
 

@@ -16,7 +16,9 @@ from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.entities import Entity
 from lingjing.vocabulary import (
     LingjingError,
+    Provenance,
     Quantity,
+    Word,
     attribute_word,
     format_instant,
     kinds,
@@ -44,20 +46,23 @@ def card_content(shelf: Shelf, run: str, entity_id: str) -> dict[str, Any]:
     if not shown and parts:
         of = named(shelf, parts[0]["id"])
         shown = series_content(reader, reader.outcomes_of(parts[0]["id"]))
+    work = shelf.work(run)
+    imported = {item.name: item.imported_at for item in shelf.store.sources(entity.district)}
     return {
         **named_entity(entity),
         "kind_title": title_of_kind(entity.kind),
         "geometry": json.loads(rounded_geometries(np.array([entity.geometry], dtype=object))[0]),
         "point": point_of(entity),
         "synthetic": is_synthetic(shelf, entity),
-        "attributes": [attribute_content(entity, name) for name in ordered_names(entity)],
+        "attributes": [attribute_content(entity, name, imported) for name in ordered_names(entity)],
         "relationships": {
             name: named(shelf, target) for name, target in sorted(entity.relationships.items())
         },
         "outcomes": [outcome_content(row) for row in in_order(outcomes)],
         "series": shown,
         "series_of": of,
-        "jobs": jobs_for(shelf.work(run), entity.id, {part["id"] for part in parts}),
+        "jobs": jobs_for(work, entity.id, {part["id"] for part in parts}),
+        "jobs_of": len(work),
         "parts": [{**named(shelf, part["id"]), **part} for part in parts[:MOST_PARTS]],
         "parts_total": len(parts),
     }
@@ -121,18 +126,40 @@ def ordered_names(entity: Entity) -> list[str]:
     return [name for name in kinds()[entity.kind].attributes if name in entity.attributes]
 
 
-def attribute_content(entity: Entity, name: str) -> dict[str, Any]:
-    """One attribute with its title, unit and provenance."""
+def attribute_titles(word: Quantity | Word) -> dict[str, str]:
+    """An attribute's title in both languages."""
+    return {"zh-CN": word.title_zh, "en": word.title_en}
+
+
+def attribute_content(entity: Entity, name: str, imported: dict[str, str]) -> dict[str, Any]:
+    """One attribute with its title, unit and provenance, and since when it stands so.
+
+    Args:
+        entity: The object.
+        name: Of the attribute.
+        imported: Source → when it was brought in, for values that nobody observed.
+    """
     attribute, word = entity.attributes[name], attribute_word(name)
-    value = attribute.value
+    value, provenance = attribute.value, attribute.provenance
     return {
         "name": name,
-        "title": {"zh-CN": word.title_zh, "en": word.title_en},
+        "title": attribute_titles(word),
         "type": "quantity" if isinstance(word, Quantity) else word.type,
         "value": round(value, 4) if isinstance(value, float) else value,
         "unit": units()[word.unit].sign if isinstance(word, Quantity) else "",
-        "provenance": msgspec.to_builtins(attribute.provenance),
+        "provenance": msgspec.to_builtins(provenance),
+        "as_of": known_since(provenance, imported),
     }
+
+
+def known_since(provenance: Provenance, imported: dict[str, str]) -> str | None:
+    """When a value was observed, else when its source was brought in; None where nobody says."""
+    if provenance.observed_at is not None:
+        return str(msgspec.to_builtins(provenance.observed_at))
+    if provenance.source in imported:
+        return imported[provenance.source]
+    # What was inferred from a source stands since the last source came in.
+    return max(imported.values(), default=None)
 
 
 def quantity_content(name: str) -> dict[str, Any]:
@@ -156,6 +183,7 @@ def outcome_content(row: dict[str, Any]) -> dict[str, Any]:
         "event": row["probability"] is not None,
         **{name: number(name) for name in (*LEVELS, "probability")},
         **{name: None if row[name] is None else format_instant(row[name]) for name in ONSETS},
+        "sensor_gain": row.get("sensor_gain"),
     }
 
 

@@ -12,9 +12,18 @@ import lingjing
 from lingjing.interfaces.http.answers import answer
 from lingjing.interfaces.http.cards import card_content
 from lingjing.interfaces.http.layers import entity_features
+from lingjing.interfaces.http.objects import (
+    chosen_work,
+    export_objects,
+    export_work,
+    objects,
+    search,
+)
 from lingjing.interfaces.http.queries import box, facets, whole_number
 from lingjing.interfaces.http.runs import FILES, job_content
 from lingjing.interfaces.http.shelf import Shelf
+from lingjing.interfaces.http.traces import history_content, readings_content
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, kinds, parse_instant, quantities, units, words
 
 MOST_ROWS = 500
@@ -33,12 +42,13 @@ def health(request: Request) -> Response:
 
 
 def access(request: Request) -> Response:
-    """As whom the caller is seen, and what that may do."""
+    """As whom the caller is seen, and whether changes are told as they come."""
     who = getattr(request.state, "principal", None)
+    told = request.app.state.ledger is not None
     if who is None:
-        return answer({"name": "local", "role": "administer", "guarded": False})
+        return answer({"name": "local", "role": "administer", "guarded": False, "events": told})
     guarded = who.name != "local"
-    return answer({"name": who.name, "role": who.role, "guarded": guarded})
+    return answer({"name": who.name, "role": who.role, "guarded": guarded, "events": told})
 
 
 def vocabulary(request: Request) -> Response:
@@ -134,17 +144,14 @@ def run(request: Request) -> Response:
 
 def work(request: Request) -> Response:
     """A page of the ranked work."""
-    rows = _shelf(request).work(request.path_params["run"])
+    head, chosen = chosen_work(request)
+    rows = _shelf(request).work(head["run"])
     offset = whole_number(request, "offset", 0, 0, 10_000_000)
     limit = whole_number(request, "limit", 50, 1, MOST_ROWS)
     titles: dict[str, dict[str, str]] = {row["action"]: row["action_title"] for row in rows}
-    chosen = rows
-    for name in ("action", "owner", "sub_district"):
-        wanted = request.query_params.get(name)
-        if wanted is not None:
-            chosen = [row for row in chosen if row[name] == wanted]
     content: dict[str, Any] = {
         "total": len(chosen),
+        "of": len(rows),
         "offset": offset,
         "rows": [job_content(row) for row in chosen[offset : offset + limit]],
         "facets": facets(rows, titles),
@@ -174,6 +181,23 @@ def card(request: Request) -> Response:
     return answer(card_content(_shelf(request), parameters["run"], parameters["id"]))
 
 
+def _ledger(request: Request) -> Ledger | None:
+    ledger: Ledger | None = request.app.state.ledger
+    return ledger
+
+
+def readings(request: Request) -> Response:
+    """What sensors said at an object, or near it."""
+    at = request.path_params
+    return answer(readings_content(_shelf(request), _ledger(request), at["run"], at["id"]))
+
+
+def history(request: Request) -> Response:
+    """An object's changes in the twin, and what other runs foresaw for it."""
+    at = request.path_params
+    return answer(history_content(_shelf(request), _ledger(request), at["run"], at["id"]))
+
+
 def file(request: Request) -> Response:
     """A file of a run, to take away.
 
@@ -196,12 +220,18 @@ ENDPOINTS = {
     "/districts/{district}": district,
     "/districts/{district}/layers/{layer}.geojson": layer,
     "/districts/{district}/assets.geojson": assets,
+    "/districts/{district}/search": search,
     "/runs": runs,
     "/runs/{run}": run,
     "/runs/{run}/work": work,
+    "/runs/{run}/work.{format}": export_work,
+    "/runs/{run}/objects": objects,
+    "/runs/{run}/objects.{format}": export_objects,
     "/runs/{run}/state/{layer}": state,
     "/runs/{run}/stream/{layer}": stream,
     "/runs/{run}/assets/{id}": card,
+    "/runs/{run}/assets/{id}/readings": readings,
+    "/runs/{run}/assets/{id}/history": history,
     "/runs/{run}/files/{name:path}": file,
 }
 """Path below `/api/v1` → endpoint."""

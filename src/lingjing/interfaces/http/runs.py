@@ -54,8 +54,10 @@ def as_bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 class RunReader:
     """One run's folder, its tables read on first use and kept."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, stamp: int = 0) -> None:
         self.folder = folder
+        self.stamp = stamp
+        """Another whenever the run was replaced on the disk."""
         self.path = folder.path
         self.name = folder.path.name
         self._outcomes: pa.Table | None = None
@@ -243,4 +245,19 @@ MOST_JOB_ASSETS = 20
 def job_content(row: dict[str, Any]) -> dict[str, Any]:
     """A work row for an answer: a district-wide job has thousands of assets, so the first stand."""
     assets = row["assets"]
-    return {**row, "assets": assets[:MOST_JOB_ASSETS], "asset_count": len(assets)}
+    return {
+        **row,
+        "assets": assets[:MOST_JOB_ASSETS],
+        "asset_count": len(assets),
+        "factors": factors(row),
+    }
+
+
+def factors(row: dict[str, Any]) -> dict[str, float | None]:
+    """What a job's score is made of: expected harm × averted share × lead factor."""
+    harm, share = row["expected_harm_households"], row["averted_share"]
+    return {
+        "expected_harm_households": harm,
+        "averted_share": share,
+        "lead_factor": round(min(row["score"] / (harm * share), 1.0), 3) if harm * share else None,
+    }

@@ -7,10 +7,14 @@ import functools
 import hashlib
 import json
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lingjing.engine.results import RUNS, RunFolder, list_runs
 from lingjing.engine.settings import open_store
@@ -20,6 +24,7 @@ from lingjing.interfaces.http import state_stream
 from lingjing.interfaces.http.answers import Packed, encode
 from lingjing.interfaces.http.layers import LAYERS, kind_of_layer, layer_geojson
 from lingjing.interfaces.http.runs import RunReader, headline, run_head
+from lingjing.interfaces.http.search import SearchIndex
 from lingjing.interfaces.http.state import (
     STATE_KINDS,
     choose_quantity,
@@ -29,6 +34,7 @@ from lingjing.interfaces.http.state import (
     state_content,
 )
 from lingjing.interfaces.http.state_reading import stream_of
+from lingjing.interfaces.http.table import Foreseen, ObjectTable, foresee, object_table
 from lingjing.twin.contract import Store
 from lingjing.twin.entities import District
 from lingjing.twin.views import TwinView
@@ -37,6 +43,15 @@ from lingjing.vocabulary import LingjingError, kinds, parse_instant
 _MEDIA = {"layer": "application/geo+json", "stream": state_stream.MEDIA_TYPE}
 KEPT_ANSWERS = 48
 KEPT_RUNS = 4
+KEPT_COLUMNS = 24
+COLUMNS_STAND_S = 60.0
+
+T = TypeVar("T")
+
+
+def first_events(quantities: dict[str, list[str]]) -> tuple[str, ...]:
+    """The events that the page shows of a run until somebody chooses others."""
+    return tuple(names[0] for layer, names in sorted(quantities.items(), reverse=True) if names)
 
 
 class Shelf:
@@ -49,6 +64,8 @@ class Shelf:
         self._answers: OrderedDict[tuple[str, ...], Packed] = OrderedDict()
         self._makings: dict[tuple[str, ...], threading.Lock] = {}
         self._readers: OrderedDict[tuple[str, int], RunReader] = OrderedDict()
+        self._columns: OrderedDict[Hashable, Any] = OrderedDict()
+        self._column_lock = threading.RLock()
         self.tiles = Tiles(data_dir, lambda: self.store)
 
     @property
@@ -106,6 +123,70 @@ class Shelf:
         """A kind's columns; the store keeps them."""
         return self.store.twin(district).view(kind)
 
+    def _built(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Columns kept while their data stand; one is made at a time, as they share their parts."""
+        with self._column_lock:
+            if key not in self._columns:
+                self._columns[key] = make()
+            self._columns.move_to_end(key)
+            while len(self._columns) > KEPT_COLUMNS:
+                self._columns.popitem(last=False)
+            found: T = self._columns[key]
+            return found
+
+    def table(self, name: str) -> ObjectTable:
+        """All objects of a district as columns.
+
+        Made anew after an import, and when objects came or went; what changed within an object
+        (sensors never rest) is seen after `COLUMNS_STAND_S`.
+        """
+        counts = self.store.counts(name)
+        version = self.version(self.store.district(name))
+        standing = (version, *sorted(counts.items()))
+        stamp = f"{hash(standing):x}-{int(time.monotonic() / COLUMNS_STAND_S)}"
+
+        def make() -> ObjectTable:
+            views = {kind: self.view(name, kind) for kind in counts}
+            before = self._columns.get(("table of", name))
+            if before is not None and before[0] == standing:
+                same = all(before[1][kind] is view for kind, view in views.items())
+                if same:
+                    found: ObjectTable = before[2]
+                    return found
+            table = object_table(name, f"{version}-{stamp}", counts, views.__getitem__)
+            self._columns["table of", name] = (standing, views, table)
+            return table
+
+        return self._built(("table", name, stamp), make)
+
+    def index(self, name: str) -> SearchIndex:
+        """What a district's objects can be found by."""
+        table = self.table(name)
+        return self._built(("index", name, table.version), lambda: SearchIndex(table))
+
+    def foreseen(self, run: str, preferred: tuple[str, ...] = ()) -> Foreseen:
+        """What a run says of the rows of its district's table."""
+        reader = self.reader(run)
+        table = self.table(self.head(run)["district"])
+        key = ("foreseen", run, reader.stamp, table.version, preferred)
+        return self._built(key, lambda: foresee(table, reader, preferred))
+
+    def rows_of_features(self, name: str, layer: str) -> NDArray[np.int64]:
+        """Row of the district's table for every feature number of a layer, −1 where none [n]."""
+        table = self.table(name)
+        numbering = self.tiles.numbering(name, layer)
+
+        def make() -> NDArray[np.int64]:
+            rows = np.full(numbering.following, -1, dtype=np.int64)
+            rows[numbering.numbers] = [table.row_of.get(urn, -1) for urn in numbering.ids]
+            return rows
+
+        return self._built(("rows", name, layer, numbering.version, table.version), make)
+
+    def head(self, run: str) -> dict[str, Any]:
+        """What a list of runs says of one."""
+        return run_head(self.reader(run))
+
     def _kept(self, key: tuple[str, ...], make: Callable[[], bytes]) -> Packed:
         with self._lock:
             making = self._makings.setdefault(key, threading.Lock())
@@ -136,6 +217,8 @@ class Shelf:
                     for name in names[:1]:
                         self.state(head["run"], layer, name)
                 self.work(head["run"])
+                self.foreseen(head["run"], first_events(content["quantities"]))
+                self.index(head["district"])
             for district in [head["district"] for head in newest]:
                 for layer in LAYERS:
                     self.layer(district, layer)
@@ -177,7 +260,7 @@ class Shelf:
         key = (run, (path / "run.json").stat().st_mtime_ns)
         with self._lock:
             if key not in self._readers:
-                self._readers[key] = RunReader(folder)
+                self._readers[key] = RunReader(folder, key[1])
             self._readers.move_to_end(key)
             while len(self._readers) > KEPT_RUNS:
                 self._readers.popitem(last=False)

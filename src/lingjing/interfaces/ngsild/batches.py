@@ -141,7 +141,7 @@ async def merge_batch(service: Service, request: Request) -> Answer:
     """Fragments merged into entities that exist (5.6.20)."""
 
     def read(member: Any, terms: Terms) -> tuple[Fragment, Terms]:
-        return _with_id(read_merge(request, member, terms), member), terms
+        return _with_id(dict(read_merge(request, member, terms)), member), terms
 
     def lay(desk: Desk, item: tuple[Fragment, Terms]) -> bool:
         fragment, terms = item
@@ -159,8 +159,8 @@ def _read_part(member: Any, terms: Terms) -> Fragment:
     return _with_id(read_fragment(member, terms, nulls="attributes"), member)
 
 
-def _with_id(fragment: Fragment, member: Any) -> Fragment:
-    """The fragment with its entity's id.
+def _with_id(fragment: dict[str, Any], member: Any) -> Fragment:
+    """The fragment, which was just read, with its entity's id.
 
     Raises:
         LingjingError: `ngsild.bad-id`.
@@ -168,21 +168,24 @@ def _with_id(fragment: Fragment, member: Any) -> Fragment:
     entity_id = _id_of(member)
     if not is_uri(entity_id):
         raise LingjingError("ngsild.bad-id", id=entity_id[:300])
-    return {**fragment, "id": entity_id}
+    fragment["id"] = entity_id
+    return fragment
 
 
 def _all_or_error(step: desks.FragmentStep) -> Lay:
     """A step for which an attribute that was left alone is a failure, though the rest is done."""
 
     def lay(desk: Desk, fragment: Fragment) -> bool:
-        outcome = desks.apply(
-            desk, fragment["id"], lambda document, now: step(fragment, document, now)
-        )
-        left = [name for name, reason in outcome.not_updated.items() if reason == "exists"]
-        if left:
-            raise LingjingError(
-                "ngsild.attributes-left", id=fragment["id"][:300], names=", ".join(left)
-            )
+        entity_id = fragment["id"]
+        outcome = step(fragment, desks.standing(desk, entity_id), desk.now)
+        if outcome.changes:
+            desks.put(desk, outcome.document, outcome.changes)
+        if outcome.not_updated:
+            left = [name for name, reason in outcome.not_updated.items() if reason == "exists"]
+            if left:
+                raise LingjingError(
+                    "ngsild.attributes-left", id=entity_id[:300], names=", ".join(left)
+                )
         return False
 
     return lay

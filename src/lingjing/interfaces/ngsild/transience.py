@@ -43,9 +43,11 @@ def may_expire(document: Document) -> bool:
     """Whether anything of the entity expires; quicker than `first_expiry`."""
     if "expiresAt" in document:
         return True
-    return any(
-        _expires(item) for datasets in document["attributes"].values() for item in datasets.values()
-    )
+    for datasets in document["attributes"].values():
+        for item in datasets.values():
+            if "expiresAt" in item or ("attributes" in item and _expires_inside(item)):
+                return True
+    return False
 
 
 def brings_expiry(branch: Branch, document: Document, done: Sequence[Change]) -> bool:
@@ -57,15 +59,19 @@ def brings_expiry(branch: Branch, document: Document, done: Sequence[Change]) ->
         return may_expire(document)
     if "expiresAt" in document:
         return True
-    return any(change.instance is not None and _expires(change.instance) for change in done)
+    for change in done:
+        item = change.instance
+        if item is not None and (
+            "expiresAt" in item or ("attributes" in item and _expires_inside(item))
+        ):
+            return True
+    return False
 
 
-def _expires(item: Instance) -> bool:
-    if "expiresAt" in item:
-        return True
-    nested = item.get("attributes")
-    return nested is not None and any(
-        "expiresAt" in sub for datasets in nested.values() for sub in datasets.values()
+def _expires_inside(item: Instance) -> bool:
+    """Whether an attribute of the attribute expires."""
+    return any(
+        "expiresAt" in sub for datasets in item["attributes"].values() for sub in datasets.values()
     )
 
 
