@@ -7,7 +7,14 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.skill import height_model, pipe_checks, road_checks, road_winter, stock_winters
+from benchmarks.skill import (
+    height_model,
+    pipe_checks,
+    road_checks,
+    road_winter,
+    sensed_district,
+    stock_winters,
+)
 from benchmarks.speed import kernels, map_import, night, pipes, roads, twin_core, views
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -49,6 +56,7 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
         },
         "skill": {
             "skill": road_winter.page,
+            "sensed district": sensed_district.page,
             "road checks": road_checks.page,
             "pipe checks": pipe_checks.page,
             "stock": stock_winters.page,
