@@ -9,13 +9,22 @@ from pathlib import Path
 
 from benchmarks.skill import (
     height_model,
+    kernels,
+    map_import,
+    night,
     pipe_checks,
+    pipes,
     road_checks,
     road_winter,
+    roads,
     sensed_district,
+    speed,
     stock_winters,
+    tiles,
+    twin_core,
+    viewers,
+    views,
 )
-from benchmarks.speed import kernels, map_import, night, pipes, roads, twin_core, views
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -52,6 +61,8 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
             "ngsi-ld": twin_core.ngsild_page,
             "notifications": twin_core.notifications_page,
             "map-import": map_import.page,
+            "tiles": tiles.page,
+            "viewers": viewers.page,
             "speed": first_night,
         },
         "skill": {
