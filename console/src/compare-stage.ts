@@ -4,19 +4,17 @@ import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./map";
 import { api, type StateLayer } from "./api";
 import { differenceSteps, PROBABILITY_BOUNDS, steps } from "./colours";
+import { differenceState } from "./difference";
 import type { LingjingMap, States } from "./map";
 import type { MapView } from "./share";
 import type { PageContext } from "./slots";
-import { bytesOf, unpack, type LayerState } from "./state";
+import { unpack } from "./state";
 import { of, t } from "./text";
-import { whatIfs, type DifferenceContent } from "./whatif-api";
+import { whatIfs } from "./whatif-api";
 import type { Pair } from "./whatif-panel";
 
 type Way = "swipe" | "difference";
 const LAYERS: readonly StateLayer[] = ["roads", "buildings"];
-/** What the difference of nothing is as a byte, so that the map can take it as it takes a state. */
-export const ZERO = 128;
-
 export class LingjingCompareStage extends LitElement {
   static override properties = {
     page: { attribute: false },
@@ -148,7 +146,7 @@ export class LingjingCompareStage extends LitElement {
   private onDrag(event: PointerEvent): void {
     const handle = event.currentTarget as HTMLElement;
     if (!handle.hasPointerCapture(event.pointerId)) return;
-    const box = this.getBoundingClientRect();
+    const box = (handle.parentElement ?? this).getBoundingClientRect();
     if (box.width > 0) this.share = Math.min(100, Math.max(0, (100 * (event.clientX - box.left)) / box.width));
   }
 
@@ -176,25 +174,6 @@ export class LingjingCompareStage extends LitElement {
       this.shownOf = "";
     }
   }
-}
-
-/** A difference in the form of a state: the bytes are `ZERO` and the signed change. */
-export function differenceState(content: DifferenceContent): LayerState {
-  const signed = new Int8Array(bytesOf(content.hourly_change).buffer);
-  const hourly = new Uint8Array(signed.length);
-  for (let at = 0; at < signed.length; at++) hourly[at] = ZERO + (signed[at] ?? 0);
-  if (hourly.length !== content.features * (content.hours + 1)) throw new Error("the difference's arrays do not have the sizes it names");
-  return {
-    quantity: content.quantity,
-    start: Date.parse(content.start),
-    hours: content.hours,
-    features: content.features,
-    version: content.data_version,
-    hourly,
-    probability: new Float32Array(bytesOf(content.probability_change).buffer),
-    onset: new Float32Array(bytesOf(content.onset_shift_hours).buffer),
-    known: bytesOf(content.known),
-  };
 }
 
 customElements.define("lingjing-compare-stage", LingjingCompareStage);
