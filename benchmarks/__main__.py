@@ -9,17 +9,18 @@ from pathlib import Path
 
 from benchmarks.skill import (
     height_model,
+    pipe_checks,
+    road_checks,
+    road_winter,
+    sensed_district,
+    stock_winters,
+)
+from benchmarks.speed import (
     kernels,
     map_import,
     night,
-    pipe_checks,
     pipes,
-    road_checks,
-    road_winter,
     roads,
-    sensed_district,
-    speed,
-    stock_winters,
     tiles,
     twin_core,
     viewers,
