@@ -239,8 +239,8 @@ def postgis(shapes: np.ndarray) -> Iterator[tuple[str, Path]]:
     import private_postgres  # noqa: PLC0415
 
     # TiPg reaches a database by host and port only.
-    port = private_postgres._PORT = _free_port()
-    private_postgres._SETTINGS["listen_addresses"] = "127.0.0.1"
+    port = private_postgres._PORT = _free_port()  # noqa: SLF001
+    private_postgres._SETTINGS["listen_addresses"] = "127.0.0.1"  # noqa: SLF001
     server = private_postgres.PrivatePostgres()
     held = properties(len(shapes))
     try:
