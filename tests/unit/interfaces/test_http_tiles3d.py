@@ -147,7 +147,7 @@ def test_tiles_need_a_key_that_reads_this_tenant(tmp_path: Path) -> None:
         "nobody": [401, 401],
         "reader": [200, 403],
         "sensor": [403, 403],
-        "stranger": [403, 404],
+        "stranger": [403, 403],
     }
 
 

@@ -158,4 +158,4 @@ def test_features_need_a_key_that_reads_this_tenant(tmp_path: Path) -> None:
     assert found["nobody"] == [401, 401]
     assert found["sensor"] == [403, 403]
     assert found["stranger"][0] == 403
-    assert found["stranger"][1] in (403, 404)
+    assert found["stranger"][1] == 403
