@@ -7,7 +7,14 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.skill import height_model, pipe_checks, road_checks, road_winter, stock_winters
+from benchmarks.skill import (
+    height_model,
+    pipe_checks,
+    road_checks,
+    road_winter,
+    sensed_district,
+    stock_winters,
+)
 from benchmarks.speed import (
     kernels,
     map_import,
@@ -15,6 +22,7 @@ from benchmarks.speed import (
     pipes,
     roads,
     tiles,
+    tiles3d,
     twin_core,
     viewers,
     views,
@@ -51,6 +59,8 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
             "roads": roads.page,
             "pipes": pipes.page,
             "views": views.page,
+            "tiles3d": tiles3d.page,
+            "ogc": tiles3d.features_page,
             "ledger": twin_core.ledger_page,
             "ngsi-ld": twin_core.ngsild_page,
             "notifications": twin_core.notifications_page,
@@ -61,6 +71,7 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
         },
         "skill": {
             "skill": road_winter.page,
+            "sensed district": sensed_district.page,
             "road checks": road_checks.page,
             "pipe checks": pipe_checks.page,
             "stock": stock_winters.page,
