@@ -253,7 +253,9 @@ class _Comparison:
             key: names.get(entity.relationships.get("building", ""))
             for key, entity in self._new.items()
         }
-        with_parts = set(parents.values())
+        with_parts = {
+            parents[key] for key, entity in self._new.items() if "height" in entity.attributes
+        }
         blocks = []
         for key, entity in self._new.items():
             stated = {
