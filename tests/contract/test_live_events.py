@@ -67,6 +67,7 @@ def test_making_changing_and_ending_an_entity_is_told_in_order(ledger: Ledger) -
             assert made["district"] == "d"
             assert made["bounds"] == [121.5, 31.2, 121.5, 31.2]
             assert {"name": "temperature", "value": 3} in made["attributes"]
+            assert "location" in [item["name"] for item in made["attributes"]]
             reading = observed(-1.5, START_US, unitCode="CEL")
             await soon(update, ledger, trunk, "a", temperature=reading)
             (changed,) = await viewer.entities()

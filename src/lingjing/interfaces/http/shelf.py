@@ -30,6 +30,7 @@ from lingjing.interfaces.http.state import (
     choose_quantity,
     event_quantities,
     layer_state,
+    number_quantities,
     state_content,
 )
 from lingjing.interfaces.http.state_reading import stream_of
@@ -275,6 +276,9 @@ class Shelf:
             "attributions": summary["attribution"],
             "quantities": {
                 layer: event_quantities(outcomes, kinds) for layer, kinds in STATE_KINDS.items()
+            },
+            "numbers": {
+                layer: number_quantities(outcomes, kinds) for layer, kinds in STATE_KINDS.items()
             },
             "files": reader.files(),
             "texts": headline(reader),
