@@ -150,6 +150,14 @@ def test_masks_say_which_features_hold_what_was_found(client: Any) -> None:
     assert masks["assets"]["chosen"] == 1
 
 
+def test_assets_on_the_map_are_chosen_by_the_same_filters(client: Any) -> None:
+    address = f"{API}/districts/{sample.NAME}/assets.geojson?run={sample.RUN}"
+    shown = client.get(f"{address}&least=0.7&sub_district=西园街道").json()["features"]
+    rows = asked(client, "kind=MeterBox&least=0.7&sub_district=西园街道")["rows"]
+    assert {item["properties"]["id"] for item in shown} == {row["id"] for row in rows}
+    assert len(client.get(address).json()["features"]) == len(METERS) > len(shown) > 0
+
+
 def test_a_part_of_the_list_and_the_place_of_one_object_agree(client: Any) -> None:
     order = [row["id"] for row in asked(client, "kind=MeterBox&hour=40")["rows"]]
     wanted = order[53]
