@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.skill import pipe_checks, road_checks, road_winter, stock_winters
+from benchmarks.skill import height_model, pipe_checks, road_checks, road_winter, stock_winters
 from benchmarks.speed import kernels, night, pipes, roads, twin_core, views
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -51,6 +51,7 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
             "road checks": road_checks.page,
             "pipe checks": pipe_checks.page,
             "stock": stock_winters.page,
+            "heights": height_model.page,
         },
     }
 

@@ -5,36 +5,35 @@ Each of these is one transaction of the store: the district is there whole, or a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import shapely
 
 from lingjing.engine.city_models import MEMBER, drop_unused_models, keep_city_model
+from lingjing.engine.district_desk import Desk, DistrictImport
 from lingjing.engine.district_features import (
     Outlines,
-    entities_of,
     near_centres,
-    plain_report,
     provenance_counts,
     shares,
 )
 from lingjing.sdk.contract import Progress
-from lingjing.sources.batches import Batch, Feature, ImportReport
+from lingjing.sources.batches import Batch, Feature
 from lingjing.sources.fetching import Fetcher
+from lingjing.sources.heights import with_heights
 from lingjing.sources.map_files import CITYJSON, PARQUET, detect
 from lingjing.sources.maps import read_inventory, read_map, require_district_content
 from lingjing.sources.overpass import fetch_overpass
-from lingjing.sources.packs import Pack, list_packs, load_pack
+from lingjing.sources.packs import list_packs, load_pack
 from lingjing.sources.sketch import sketch_district
 from lingjing.sources.stock import describe_buildings, infer_assets, infer_depots
-from lingjing.twin import Bounds, District, Entity, SourceRecord, Store
+from lingjing.twin import Bounds, SourceRecord, Store
 from lingjing.twin.checks import check_name
-from lingjing.vocabulary import LOCALES, LingjingError, catalogue, format_instant
+from lingjing.vocabulary import LOCALES, LingjingError
 
 INVENTORY_KINDS: Final = frozenset(
     {"WaterPipe", "Riser", "MeterBox", "WaterTank", "Valve", "Tap", "Depot"}
@@ -43,23 +42,6 @@ INVENTORY_KINDS: Final = frozenset(
 
 MAP, SKETCH, STOCK, INVENTORY = "map", "sketch", "stock", "inventory"
 _CACHE: Final = "cache"
-
-
-@dataclass(frozen=True)
-class DistrictImport:
-    """What an import left.
-
-    Attributes:
-        district: The record as kept.
-        sources: The records of what was imported now, with their reports.
-        counts: Entities of the whole district by kind.
-        replaced: Entities that went because something better came, by source and kind.
-    """
-
-    district: District
-    sources: tuple[SourceRecord, ...]
-    counts: dict[str, int]
-    replaced: dict[str, dict[str, int]]
 
 
 def available_packs() -> list[str]:
@@ -100,7 +82,7 @@ def import_map(
     Raises:
         LingjingError: `packs.*`, `maps.*`, `citymodel.*`, `twin.*`; the store is as it was.
     """
-    desk = _Desk(store, load_pack(pack), name, progress, now)
+    desk = Desk(store, load_pack(pack), name, progress, now)
     desk.tell(0.0, "read")
     batch = read_map(path, f"map:{_stem(path)}", crs=crs, kind=kind, encoding=encoding)
     features = list(batch.features)
@@ -121,9 +103,10 @@ def import_map(
     )
     buildings = [feature for feature in features if feature.kind == "Building"]
     described = list(describe_buildings(buildings, desk.pack, seed))
-    rest = [feature for feature in features if feature.kind != "Building"]
-    base = replace(batch, features=[*described, *rest])
+    # Assets follow from what the source says of storeys, not from guessed heights.
     inferred = [infer_assets(described, desk.pack, seed)]
+    rest = [feature for feature in features if feature.kind != "Building"]
+    base = replace(batch, features=with_heights([*described, *rest], desk.pack, batch.report))
     if not any(feature.kind == "Depot" for feature in rest):
         inferred.append(infer_depots(_bounds_of(features), desk.pack))
     desk.tell(0.5, "keep")
@@ -166,7 +149,7 @@ def import_inventory(
     Raises:
         LingjingError: `twin.no-district`, `maps.*`, `twin.*`; the store is as it was.
     """
-    desk = _Desk(store, store.district(district), None, progress, now)
+    desk = Desk(store, store.district(district), None, progress, now)
     desk.tell(0.0, "read")
     batch = read_inventory(path, f"inventory:{_stem(path)}", crs=crs, encoding=encoding)
     outlines = Outlines.held(
@@ -216,7 +199,7 @@ def sketch(
         LingjingError: `twin.real-district` where a real map stands under that name; `packs.*`,
             `twin.*`; the store is as it was.
     """
-    desk = _Desk(store, load_pack(pack), name, progress, now, synthetic=True)
+    desk = Desk(store, load_pack(pack), name, progress, now, synthetic=True)
     desk.tell(0.0, "sketch")
     with store.transaction():
         held = desk.sources()
@@ -343,120 +326,6 @@ def _provenance_shares(store: Store, name: str) -> dict[str, dict[str, float]]:
         "all": shares(dict(sorted(total.items()))),
         **{kind: shares(counts) for kind, counts in by_kind.items()},
     }
-
-
-class _Desk:
-    """One import: the district it is for, and what has come and gone so far."""
-
-    def __init__(
-        self,
-        store: Store,
-        content: Pack | District,
-        name: str | None,
-        progress: Progress | None,
-        now: datetime | None,
-        *,
-        synthetic: bool = False,
-    ) -> None:
-        self._store = store
-        self._progress = progress or Progress()
-        self._at = format_instant(now or datetime.now(UTC))
-        if isinstance(content, District):
-            self.district = msgspec.structs.replace(content, updated_at=self._at)
-        else:
-            self.pack = content
-            self.district = District(
-                name or content.name,
-                content.name,
-                content.title_zh,
-                content.title_en,
-                content.settings,
-                content.content.bounds,
-                synthetic,
-                self._at,
-            )
-        check_name(self.district.name)
-        self._taken: list[SourceRecord] = []
-        self._replaced: dict[str, dict[str, int]] = {}
-
-    def label(self, *, synthetic: bool) -> None:
-        """Say whether the district is made up."""
-        self.district = msgspec.structs.replace(self.district, synthetic=synthetic)
-
-    def settle(self, bounds: Bounds, report: ImportReport) -> None:
-        """Say so where the data lies outside the pack's district, and call it by its own name.
-
-        Without a name of its own the district keeps the pack's title.
-        """
-        pack = self.pack
-        west, south, east, north = pack.content.bounds
-        if bounds[0] <= east and bounds[2] >= west and bounds[1] <= north and bounds[3] >= south:
-            return
-        name = self.district.name
-        texts = catalogue("lingjing.engine").both(
-            "district.outside-pack", pack=pack.name, zone=pack.content.time_zone
-        )
-        report.notes.append((texts["zh-CN"], texts["en"]))
-        if name != pack.name:
-            self.district = msgspec.structs.replace(self.district, title_zh=name, title_en=name)
-
-    def tell(self, share: float, step: str) -> None:
-        """Report progress."""
-        self._progress.report(share, catalogue("lingjing.engine").both(f"district.{step}"))
-
-    def sources(self) -> list[SourceRecord]:
-        """What the district is made of; nothing for one that is not there yet."""
-        known = {district.name for district in self._store.districts()}
-        name = self.district.name
-        return self._store.sources(name) if name in known else []
-
-    def clear(self, roles: set[str]) -> None:
-        """Remove the sources of some roles."""
-        for source in self.sources():
-            if source.report.get("role") in roles:
-                self._store.forget_source(self.district.name, source.name)
-
-    def clear_kinds(self, source: str, kinds: Iterable[str]) -> None:
-        """Remove some kinds of a source's entities."""
-        for kind in kinds:
-            gone = self._store.forget_source(self.district.name, source, kinds=[kind])
-            if gone:
-                self._replaced.setdefault(source, {})[kind] = gone
-
-    def take(self, batch: Batch, role: str, **more: object) -> None:
-        """Import a batch as one source."""
-        report: dict[str, Any] = {"role": role}
-        record = SourceRecord(
-            batch.name,
-            self.district.name,
-            batch.attribution,
-            batch.licence,
-            batch.sha256,
-            self._at,
-            batch.provenance.synthetic,
-            report,
-        )
-
-        def stream() -> Iterator[Entity]:
-            counts: dict[str, int] = {}
-            for entity in entities_of(batch, self.district.name):
-                counts[entity.kind] = counts.get(entity.kind, 0) + 1
-                yield entity
-            # The batch's own report is complete only now.
-            report.update(plain_report(batch.report, **more))
-            report["kept"] = dict(sorted(counts.items()))
-
-        self._taken.append(self._store.import_entities(self.district, record, stream()))
-
-    def done(self) -> DistrictImport:
-        """The import as it stands."""
-        name = self.district.name
-        return DistrictImport(
-            self._store.district(name),
-            tuple(self._taken),
-            self._store.counts(name),
-            self._replaced,
-        )
 
 
 def _without(batch: Batch, kinds: frozenset[str]) -> Batch:

@@ -64,7 +64,7 @@ class _Reporting(Progress):
         self._channel.flush()
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End when the parent has gone, so that no guest computes for nobody."""
     parent = os.getppid()
 
@@ -93,7 +93,7 @@ def _foresee(
 
 def main(folder: Path) -> int:
     """Run the scenario of the hand-over; returns the exit status."""
-    _follow_parent()
+    follow_parent()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the guest prints belongs to the log
     with (folder / HANDOVER).open("rb") as file:
@@ -134,25 +134,28 @@ def main(folder: Path) -> int:
         place = error.place or Place()
         where = {"file": place.file, "line": place.line, "field": place.field}
         values = {name: str(value) for name, value in error.values.items()}
-        _fail(folder, {"step": step, "code": error.code, "place": where, "values": values})
+        leave_failure(folder, {"step": step, "code": error.code, "place": where, "values": values})
         return 3
     except OSError as error:
         traceback.print_exc()
         if step != "hand-over":
-            _fail(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
+            leave_failure(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
             return 3
         where = {"file": None, "line": None, "field": None}
         values = {"folder": str(folder.parent), "detail": error.strerror or str(error)}
-        _fail(folder, {"code": "output.no-temporary-room", "place": where, "values": values})
+        leave_failure(
+            folder, {"code": "output.no-temporary-room", "place": where, "values": values}
+        )
         return 3
     except Exception as error:  # noqa: BLE001 whatever a guest does wrong becomes a report
         traceback.print_exc()
-        _fail(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
+        leave_failure(folder, {"step": step, "detail": f"{type(error).__name__}: {error}"})
         return 3
     return 0
 
 
-def _fail(folder: Path, report: Mapping[str, Any]) -> None:
+def leave_failure(folder: Path, report: Mapping[str, Any]) -> None:
+    """Leave word of what went wrong for the parent."""
     (folder / FAILURE).write_bytes(msgspec.json.encode(report))
 
 

@@ -85,7 +85,7 @@ def ask_guest(
             `scenario.broken-promise`, `run.interrupted`, `output.no-temporary-room`, `cluster.*`,
             or an error the guest raised itself.
     """
-    with _room():
+    with room():
         folder = Path(tempfile.mkdtemp(prefix="lingjing-guest-"))
     try:
         handover = {
@@ -95,19 +95,19 @@ def ask_guest(
             "seed": seed,
             "cluster": cluster,
         }
-        with _room(), (folder / HANDOVER).open("wb") as file:
+        with room(), (folder / HANDOVER).open("wb") as file:
             pickle.dump(handover, file, protocol=pickle.HIGHEST_PROTOCOL)
-        status = _supervise(manifest, folder, time_limit_s, progress, cancelled)
-        log = _tail(folder)
+        status = supervise(manifest, folder, time_limit_s, progress, cancelled)
+        log = tail_of(folder)
         if status != 0 or not (folder / ANSWER).is_file():
-            raise _failure(manifest, folder, status, log)
+            raise failure_of(manifest, folder, status, log)
         return _read_answer(manifest, folder, log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _room() -> Iterator[None]:
+def room() -> Iterator[None]:
     """Say in our words that the system's temporary folder cannot be written."""
     try:
         yield
@@ -124,16 +124,21 @@ def _temporary_folder() -> str:
         return os.environ.get("TMPDIR", "/tmp")  # noqa: S108 only named, not used
 
 
-def _supervise(
+def supervise(
     manifest: Manifest,
     folder: Path,
     time_limit_s: float,
     progress: Progress,
-    cancelled: Callable[[], bool],
+    cancelled: Callable[[], bool] = lambda: False,
+    module: str = "lingjing.engine.guest",
 ) -> int:
-    """Wait for the child; returns its exit status."""
+    """Start a module on a hand-over folder and wait for it; returns its exit status.
+
+    Raises:
+        LingjingError: `scenario.took-too-long`, `run.interrupted`.
+    """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-P", "-m", "lingjing.engine.guest", str(folder)]
+    command = [sys.executable, "-P", "-m", module, str(folder)]
     with (folder / "log.txt").open("wb") as log:
         child = subprocess.Popen(  # noqa: S603 our own interpreter and module
             command,
@@ -180,12 +185,14 @@ def _listen(channel: Any, progress: Progress) -> None:
             progress.report(min(max(float(message["done"]), 0.0), 1.0), message["text"])
 
 
-def _tail(folder: Path) -> str:
+def tail_of(folder: Path) -> str:
+    """The end of what a guest printed."""
     lines = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join(lines[-TAIL_LINES:])
 
 
-def _failure(manifest: Manifest, folder: Path, status: int, log: str) -> LingjingError:
+def failure_of(manifest: Manifest, folder: Path, status: int, log: str) -> LingjingError:
+    """Why a guest's process left no answer, from what it wrote down."""
     try:
         report = msgspec.json.decode((folder / FAILURE).read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):

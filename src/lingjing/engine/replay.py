@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lingjing.engine import record as records
 from lingjing.engine.outputs_folder import check_free
 from lingjing.engine.run import RunInputs, RunRequest, load_inputs, run_inputs
 from lingjing.engine.run_content import both
+from lingjing.forecast.changed import WeatherChanges
 from lingjing.sdk import LingjingError, Progress
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.ledger import TRUNK
@@ -92,7 +95,7 @@ def replay(
     """
     record = records.read_record(run_json)
     progress = progress or Progress()
-    request = _request(record, out, weather)
+    request = request_of(record, out, weather)
     listed = find(request.scenario)
     check_free(out)
     progress.report(0.0, both("progress.load"))
@@ -160,7 +163,14 @@ def _short(text: str) -> str:
     return text[:12] if len(text) == 64 else text
 
 
-def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRequest:
+def request_of(
+    record: Mapping[str, Any], out: Path | None = None, weather: str | None = None
+) -> RunRequest:
+    """What a record says was asked for.
+
+    Raises:
+        LingjingError: `run.no-record`.
+    """
     asked = record["request"]
     try:
         return RunRequest(
@@ -177,8 +187,10 @@ def _request(record: Mapping[str, Any], out: Path, weather: str | None) -> RunRe
             time_limit_s=asked["time_limit_s"],
             branch=asked.get("branch", TRUNK),
             weather_options=asked["weather_options"],
+            weather_changes=msgspec.convert(asked.get("weather_changes", {}), WeatherChanges),
+            whatif=record.get("whatif"),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise LingjingError("run.no-record", path=str(record.get("run", "?"))) from error
 
 

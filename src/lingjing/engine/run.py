@@ -25,12 +25,13 @@ from lingjing.engine.run_progress import Part
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
+from lingjing.forecast.changed import WeatherChanges, changed_outlook
 from lingjing.forecast.prepare import prepare_outlook
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
-from lingjing.twin.entities import SourceRecord
+from lingjing.twin.entities import District, SourceRecord
 from lingjing.twin.ledger import TRUNK
-from lingjing.vocabulary import LOCAL_ZONE, Provenance, format_instant
+from lingjing.vocabulary import LOCAL_ZONE, Provenance, WeatherTable, format_instant
 
 SPIN_UP_HOURS = 48
 LONGEST_HOURS = 384
@@ -56,7 +57,9 @@ class RunRequest:
         cluster: Address of the Dask scheduler that spreads the computation; None takes this
             machine's threads. The results are the same.
         branch: What-if of the twin to foresee; the trunk by default.
+        weather_changes: How the weather differs from the record; None leaves it.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
+        whatif: Name, base run and changes of the what-if that this is, for the record.
     """
 
     scenario: str
@@ -73,6 +76,8 @@ class RunRequest:
     cluster: str | None = None
     branch: str = TRUNK
     weather_options: Mapping[str, Any] = field(default_factory=dict)
+    weather_changes: WeatherChanges | None = None
+    whatif: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -213,27 +218,14 @@ def load_inputs(request: RunRequest) -> RunInputs:
     Raises:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
     """
-    window = window_of(request)
+    window_of(request)
     store = open_district(request.data_dir, request.district)
     try:
         twin = snapshot_of(store.twin(request.district, request.branch))
         sources = tuple(store.sources(request.district))
     finally:
         store.close()
-    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
-    weather = load_weather(
-        request.data_dir, request.weather, window=span, **request.weather_options
-    )
-    longitude, latitude = twin.district.centre
-    outlook = prepare_outlook(
-        weather,
-        window,
-        members=request.members,
-        seed=request.seed,
-        longitude_deg=longitude,
-        latitude_deg=latitude,
-        spin_up_hours=SPIN_UP_HOURS,
-    )
+    weather, outlook = load_outlook(request, twin.district)
     stable = [
         {key: value for key, value in item.items() if key != "imported_at"}
         for item in records.source_facts(sources)
@@ -248,8 +240,33 @@ def load_inputs(request: RunRequest) -> RunInputs:
     )
 
 
+def load_outlook(request: RunRequest, district: District) -> tuple[WeatherTable, Outlook]:
+    """The weather of a run, and what its members are over a district, changes included.
+
+    Raises:
+        LingjingError: What the weather readers, `prepare_outlook` and `changed_outlook` raise.
+    """
+    window = window_of(request)
+    span = (window.start - timedelta(hours=SPIN_UP_HOURS), window.end)
+    weather = load_weather(
+        request.data_dir, request.weather, window=span, **request.weather_options
+    )
+    longitude, latitude = district.centre
+    outlook = prepare_outlook(
+        weather,
+        window,
+        members=request.members,
+        seed=request.seed,
+        longitude_deg=longitude,
+        latitude_deg=latitude,
+        spin_up_hours=SPIN_UP_HOURS,
+    )
+    return weather, changed_outlook(outlook, request.weather_changes)
+
+
 def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
     """A name for the run, made from its inputs alone."""
+    changes = request.weather_changes
     window = inputs.outlook.window
     facts = (
         request.scenario,
@@ -259,6 +276,7 @@ def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
         window.hours,
         inputs.outlook.members,
         request.seed,
+        *([] if changes is None or changes.changes_nothing else [changes.as_dict()]),
     )
     short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
     return f"{request.scenario}-{request.district}-{window.start:%Y%m%dT%HZ}-{short}"
@@ -345,6 +363,7 @@ def record_facts(
             "weather": request.weather,
             "weather_options": {key: str(value) if isinstance(value, ZoneInfo) else value
                                 for key, value in sorted(request.weather_options.items())},
+            **_weather_changes(request),
             "start": format_instant(request.start),
             "hours": request.hours,
             "members": request.members,
@@ -352,6 +371,7 @@ def record_facts(
             "zone": content.zone.key,
             "time_limit_s": request.time_limit_s,
         },
+        **({} if request.whatif is None else {"whatif": dict(request.whatif)}),
         "scenario": {
             "id": manifest.id,
             "api": manifest.api,
@@ -389,3 +409,10 @@ def record_facts(
         "versions": records.versions(),
         "platform": records.platform_facts(),
     }  # fmt: skip
+
+
+def _weather_changes(request: RunRequest) -> dict[str, Any]:
+    changes = request.weather_changes
+    if changes is None or changes.changes_nothing:
+        return {}
+    return {"weather_changes": changes.as_dict()}

@@ -96,7 +96,7 @@ def packed_document(
     }
     for name, (value, provenance) in values.items():
         item: Instance = {"type": "Property", "value": value}
-        unit = _unit_code(name)
+        unit = unit_code(name)
         if unit is not None:
             item["unitCode"] = unit
         if provenance.observed_at is not None and _is_instant(provenance.observed_at):
@@ -151,7 +151,8 @@ def provenance_attributes(provenance: Provenance, now: str) -> dict[str, dict[st
 
 
 @functools.cache
-def _unit_code(name: str) -> str | None:
+def unit_code(name: str) -> str | None:
+    """UN/CEFACT code of a quantity's unit; None where it has none, or the name is a word."""
     found = quantities().get(name)
     return None if found is None else UNIT_CODES.get(found.unit)
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, create_app, tiles
+from lingjing.interfaces.http import API, branches, comparisons, create_app, tiles, whatifs
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
@@ -406,7 +406,7 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
         (method, re.sub(r":[a-z]+\}", "}", route.path))
-        for route in (*branches.ROUTES, *tiles.ROUTES)
+        for route in (*branches.ROUTES, *tiles.ROUTES, *whatifs.ROUTES, *comparisons.ROUTES)
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert written - {("POST", OBSERVATIONS)} == reading | branching

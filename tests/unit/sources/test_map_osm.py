@@ -10,7 +10,7 @@ from pathlib import Path
 import osmium
 import pytest
 import shapely
-from osm_files import HOLE, ROUND, SQUARE, osm_xml
+from osm_files import HOLE, ROUND, SQUARE, Member, Nodes, Way, osm_xml
 
 from lingjing.sources.batches import Batch, Feature
 from lingjing.sources.maps import read_map, require_district_content, road_graph

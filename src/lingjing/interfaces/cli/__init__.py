@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "weather": "weather",
     "scenario": "scenarios",
     "branch": "branches",
+    "whatif": "whatifs",
     "store": "store",
     "sensors": "sensors",
     "run": "runs",

@@ -32,6 +32,8 @@ STATUS_BY_CODE = {
     "http.foreign-host": 421,
     "twin.branch-exists": 409,
     "twin.branch-in-use": 409,
+    "whatif.too-many": 429,
+    "whatif.busy": 429,
     "access.needed": 401,
     "access.unknown-scheme": 401,
     "access.unknown-key": 401,

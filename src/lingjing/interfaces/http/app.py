@@ -20,7 +20,9 @@ from starlette.types import Scope
 
 from lingjing.engine.access import Gate
 from lingjing.engine.tiles3d.keeping import TileKeeper
-from lingjing.interfaces.http import branches, tiles, tiles3d
+from lingjing.engine.whatifs.advice import Advisor
+from lingjing.engine.whatifs.runner import Runner
+from lingjing.interfaces.http import branches, comparisons, tiles, tiles3d, whatifs
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
@@ -58,6 +60,7 @@ def create_app(
     gate: Gate | None = None,
     hosts: frozenset[str] | None = LOOPBACK_NAMES,
     alongside: Life = contextlib.nullcontext,
+    what_ifs: Runner | None = None,
 ) -> Starlette:
     """The page and its endpoints over one data folder.
 
@@ -69,6 +72,7 @@ def create_app(
         gate: Who may do what; None lets everyone read.
         hosts: Host names that are answered; None answers to any.
         alongside: Runs while the application does.
+        what_ifs: Carries what-ifs out; None leaves them out.
     """
     shelf = Shelf(data_dir, store)
     web = web_dir or WEB
@@ -92,6 +96,8 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(f"{API}{path}", call, methods=["GET"]) for path, call in ENDPOINTS.items()),
+            *comparisons.ROUTES,
+            *(whatifs.ROUTES if ledger is not None and what_ifs is not None else ()),
             *tiles.ROUTES,
             *(branches.ROUTES if ledger is not None else ()),
             *tiles3d.ROUTES,
@@ -114,6 +120,8 @@ def create_app(
     app.state.shelf = shelf
     app.state.tiles3d = TileKeeper(data_dir, lambda: shelf.store)
     app.state.ledger = ledger
+    app.state.whatifs = what_ifs
+    app.state.advisor = Advisor(data_dir)
     return app
 
 

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lingjing.engine.access import Gate
+from lingjing.engine.whatifs.runner import Runner
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.app import create_app
 from lingjing.interfaces.http.gate import AccessGuard
@@ -94,6 +95,7 @@ def create_root(
     web_dir: Path | None = None,
     meters: Meters | None = None,
     sensors: ASGIApp | None = None,
+    what_ifs: Runner | None = None,
 ) -> Root:
     """The whole server over one ledger and one data folder.
 
@@ -105,6 +107,7 @@ def create_root(
         web_dir: Where the built page lies; the one in the package by default.
         meters: Where answers are counted.
         sensors: Takes observations; None where nothing flows in.
+        what_ifs: Carries what-ifs out; None leaves them out.
     """
     hosts = answered_hosts(gate)
     page = create_app(
@@ -115,6 +118,7 @@ def create_root(
         gate=gate,
         hosts=hosts,
         alongside=Living(service),
+        what_ifs=what_ifs,
     )
     operations = Operations(service.ledger, meters or Meters(), service.read_long)
     guarded = operations if gate is None else AccessGuard(operations, gate)

@@ -20,6 +20,7 @@ from lingjing.engine.ingest_mqtt import MqttIntake
 from lingjing.engine.ingest_rules import read_rules
 from lingjing.engine.keeping import RunKeeper
 from lingjing.engine.settings import STORE_VARIABLE, open_ledger
+from lingjing.engine.whatifs.runner import Runner
 from lingjing.interfaces.http.corking import CorkedProtocol
 from lingjing.interfaces.http.observations import Observations
 from lingjing.interfaces.http.operations import Measured, Meters
@@ -155,7 +156,10 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     rules = read_rules(wanted.data_dir)
     intake = Intake(ledger, rules.intake)
     sensors = Observations(intake, rules, settings.limits.body_bytes)
-    root = create_root(wanted.data_dir, service, gate=gate, meters=meters, sensors=sensors)
+    what_ifs = Runner(ledger, wanted.data_dir)
+    root = create_root(
+        wanted.data_dir, service, gate=gate, meters=meters, sensors=sensors, what_ifs=what_ifs
+    )
     threading.Thread(target=root.page.state.shelf.warm, daemon=True).start()
     config = uvicorn.Config(
         with_capitals(Measured(root, meters)),
@@ -172,10 +176,12 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
         timer.start()
     keeper = RunKeeper(ledger, wanted.data_dir)
     keeper.start()
+    what_ifs.start()
     listener = None if rules.mqtt is None else MqttIntake(intake, rules)
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         if listener is not None:
             listener.close()
+        what_ifs.stop()
         keeper.stop()

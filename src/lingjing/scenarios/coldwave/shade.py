@@ -71,9 +71,9 @@ def look_around(roads: TwinView, buildings: TwinView) -> Surroundings | None:
     solid = np.isin(shapely.get_type_id(footprints), _SOLID)
     if not solid.any() or not len(roads):
         return None
-    scale = np.array([math.cos(math.radians(float(np.mean(roads.latitude_deg)))), 1.0])
-    scale *= METRES_PER_DEGREE
-    origin = np.array([np.mean(roads.longitude_deg), np.mean(roads.latitude_deg)])
+    # about the middle of the buildings, so that a road's horizon does not hang on the other roads
+    origin = np.array([np.mean(buildings.longitude_deg), np.mean(buildings.latitude_deg)])
+    scale = np.array([math.cos(math.radians(float(origin[1]))), 1.0]) * METRES_PER_DEGREE
     walls, heights = _walls(footprints[solid], _heights(buildings)[solid])
     walls = (walls - np.tile(origin, 2)) * np.tile(scale, 2)
     points = (_places(roads) - origin) * scale

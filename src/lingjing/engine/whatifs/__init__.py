@@ -1,0 +1,1 @@
+"""What-ifs: a branch with changes, the run over it, and what differs."""
