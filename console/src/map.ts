@@ -5,6 +5,7 @@ import workerAddress from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { html, LitElement, type PropertyValues } from "lit";
 import {
   Map as MapLibre,
+  Marker,
   NavigationControl,
   ScaleControl,
   setWorkerUrl,
@@ -27,7 +28,6 @@ import { t } from "./text";
 setWorkerUrl(workerAddress);
 
 export type { Addresses } from "./map-style";
-export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
 /** Chance below which an onset is not worth a colour. */
@@ -57,6 +57,7 @@ export class LingjingMap extends LitElement {
     solid: { type: Boolean },
     sunlit: { type: Boolean },
     unable: { state: true },
+    pointed: { attribute: false },
   };
 
   /** Where the layers lie; the map's worker reads them, so that the page stays free. */
@@ -83,7 +84,11 @@ export class LingjingMap extends LitElement {
   /** Whether this browser cannot draw a map. */
   declare unable: boolean;
 
+  /** Where the row in focus lies. */
+  declare pointed: readonly [number, number] | null;
+
   private map: MapLibre | null = null;
+  private ring: Marker | null = null;
   private painter: Painter | null = null;
   private readonly shadows = new ShadowLayer();
   private shadowsOf = "";
@@ -111,6 +116,7 @@ export class LingjingMap extends LitElement {
     this.solid = false;
     this.sunlit = false;
     this.unable = false;
+    this.pointed = null;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -189,6 +195,7 @@ export class LingjingMap extends LitElement {
     if (has("addresses", "states", "hour", "assets", "mode")) this.paint();
     if (has("work")) this.fillWork();
     if (has("card")) this.fillSelected();
+    if (has("pointed")) this.ringPoint();
     if (has("bounds")) this.fit();
     if (has("sunlit", "outlines", "theme", "hour", "start", "solid")) this.shine();
   }
@@ -369,6 +376,15 @@ export class LingjingMap extends LitElement {
       return { ...feature, id, properties };
     });
     this.set("assets", { type: "FeatureCollection", features });
+  }
+
+  /** A ring round the object of the row in focus. */
+  private ringPoint(): void {
+    this.ring?.remove();
+    this.ring = null;
+    if (!this.map || !this.pointed) return;
+    const element = Object.assign(document.createElement("span"), { className: "map-ring", ariaHidden: "true" });
+    this.ring = new Marker({ element }).setLngLat([...this.pointed]).addTo(this.map);
   }
 
   private fillSelected(): void {
