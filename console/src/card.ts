@@ -143,7 +143,6 @@ export class LingjingCard extends LitElement {
           <div><dt>${t("card.effort")}</dt><dd>${minutes(job.effort_minutes)}</dd></div>
           ${job.amount > 0 ? html`<div><dt>${t("card.amount")}</dt><dd>${amount(job)}</dd></div>` : nothing}
           <div><dt>${t("card.failures")}</dt><dd>${number(job.expected_failures)}</dd></div>
-          <div><dt>${t("card.score")}</dt><dd>${number(job.score, 2)}</dd></div>
         </dl>
     `;
   }

@@ -211,10 +211,11 @@ export class LingjingObjectTable extends LitElement {
   private line(row: number, what: ObjectRow | undefined) {
     const tab = row === this.at ? 0 : -1;
     if (!what) return html`<div class="grid-row waiting" role="row" data-row=${row} aria-rowindex=${row + 2} tabindex=${tab}><div role="gridcell" class="grid-cell">…</div></div>`;
-    const where = [this.kinds[what.kind] ?? what.kind, named(what.sub_district)].filter(Boolean).join(" · ");
+    const [name, kind] = [of(what.title), this.kinds[what.kind] ?? what.kind];
+    const where = [name.startsWith(kind) ? "" : kind, named(what.sub_district) === name ? "" : named(what.sub_district)].filter(Boolean).join(" · ");
     return html`<div class="grid-row" role="row" data-row=${row} data-id=${what.id} aria-rowindex=${row + 2} aria-selected=${what.id === this.chosen} tabindex=${tab}
         @click=${() => this.openRow(row)} @focus=${() => this.point(row)} @pointerenter=${() => this.point(row, false)}>
-      <div role="gridcell" class="grid-cell grid-title"><span class="grid-name">${of(what.title)}</span><span class="muted grid-where">${where}</span></div>
+      <div role="gridcell" class="grid-cell grid-title"><span class="grid-name">${name}</span><span class="muted grid-where">${where}</span></div>
       <div role="gridcell" class="grid-cell grid-chance">${what.chance === null ? t("value.none") : meter(what.chance)}</div>
       <div role="gridcell" class="grid-cell grid-probability">${what.probability === null ? t("value.none") : percent(what.probability)}</div>
       <div role="gridcell" class="grid-cell grid-onset">${clock(what.onset)}</div>
