@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.skill import height_model, pipe_checks, road_checks, road_winter, stock_winters
-from benchmarks.speed import kernels, night, pipes, roads, twin_core, views
+from benchmarks.speed import kernels, map_import, night, pipes, roads, twin_core, views
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -44,6 +44,7 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
             "ledger": twin_core.ledger_page,
             "ngsi-ld": twin_core.ngsild_page,
             "notifications": twin_core.notifications_page,
+            "map-import": map_import.page,
             "speed": first_night,
         },
         "skill": {

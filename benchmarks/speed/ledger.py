@@ -243,6 +243,9 @@ def history(ledger: Ledger, points: int, sensors: int) -> dict[str, float]:
                             "value": math.sin(turn / 500) + number,
                             "unitCode": "CEL",
                             "observedAt": instant_text(START_US + turn * SECOND_US),
+                            # as whoever takes observations stamps them
+                            "createdAt": desk.now,
+                            "modifiedAt": desk.now,
                         },
                         current=False,
                     )

@@ -25,6 +25,8 @@ TARGET_MB: Final = 50.0
 LIMIT_S, LIMIT_MB = 15.0, 1000.0
 _STEP_DEG: Final = 0.02
 _ACROSS: Final = 26
+# Copies share their texts, and pack to this much of the small map's size each.
+_PACKED: Final = 0.675
 # Ids of an extract lie scattered below about these.
 _LARGEST_IDS: Final = {"n": 12_000_000_000, "w": 1_300_000_000, "r": 18_000_000}
 
@@ -90,7 +92,7 @@ def make_large_map(small: Path, target: Path, megabytes: float = TARGET_MB) -> i
 
     Nodes come first in the file, then ways, then relations, as in any extract.
     """
-    copies = max(round(megabytes * 1e6 / small.stat().st_size), 1)
+    copies = max(round(megabytes * 1e6 / (small.stat().st_size * _PACKED)), 1)
     ids = _Ids()
     ids.apply_file(str(small))
     writer = osmium.SimpleWriter(str(target), overwrite=True)

@@ -140,6 +140,11 @@ def _check_arrays(manifest: Manifest, outcome: Outcome, name: str, hours: int) -
         _check_state(manifest, outcome, name, hours)
     else:
         _check_event(manifest, outcome, name, hours)
+    gain = outcome.sensor_gain
+    if gain is not None:
+        whole = outcome.levels if outcome.probability is None else outcome.probability
+        if whole is None or gain.shape != whole.shape[:1] or not ((gain >= 0) & (gain <= 1)).all():
+            raise _broken(manifest, f"{name}: sensor_gain is one number of 0 to 1 a situation")
 
 
 def _check_rows(

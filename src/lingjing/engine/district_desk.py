@@ -73,6 +73,19 @@ class Desk:
         """Say whether the district is made up."""
         self.district = msgspec.structs.replace(self.district, synthetic=synthetic)
 
+    def join(self) -> None:
+        """Add to the district that is there: it keeps its titles, its pack and its label."""
+        held = self._store.district(self.district.name)
+        self.district = msgspec.structs.replace(
+            held, synthetic=held.synthetic or self.district.synthetic, updated_at=self._at
+        )
+
+    def forget(self, *names: str) -> None:
+        """Remove sources of these names, where there are any."""
+        for source in self.sources():
+            if source.name in names:
+                self._store.forget_source(self.district.name, source.name)
+
     def settle(self, bounds: Bounds, report: ImportReport) -> None:
         """Say so where the data lies outside the pack's district, and call it by its own name.
 

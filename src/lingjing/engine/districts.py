@@ -5,6 +5,7 @@ Each of these is one transaction of the store: the district is there whole, or a
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,12 @@ from typing import Any, Final
 import shapely
 
 from lingjing.engine.city_models import MEMBER, drop_unused_models, keep_city_model
+from lingjing.engine.district_comparing import (
+    Held,
+    compare_with_held,
+    remark_on_doubles,
+    without_what_stands,
+)
 from lingjing.engine.district_desk import Desk, DistrictImport
 from lingjing.engine.district_features import (
     Outlines,
@@ -30,7 +37,7 @@ from lingjing.sources.maps import read_inventory, read_map, require_district_con
 from lingjing.sources.overpass import fetch_overpass
 from lingjing.sources.packs import list_packs, load_pack
 from lingjing.sources.sketch import sketch_district
-from lingjing.sources.stock import describe_buildings, infer_assets, infer_depots
+from lingjing.sources.stock import SOURCE_NAME, describe_buildings, infer_assets, infer_depots
 from lingjing.twin import Bounds, SourceRecord, Store
 from lingjing.twin.checks import check_name
 from lingjing.vocabulary import LOCALES, LingjingError
@@ -60,13 +67,16 @@ def import_map(
     encoding: str | None = None,
     seed: int = 7,
     data_dir: Path | None = None,
+    add: bool = False,
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> DistrictImport:
     """Make a district out of a map, and infer the assets that no inventory knows.
 
-    The map takes the place of an earlier map or sketch of that district. Inventories stay, and
-    nothing is inferred of the kinds they contain.
+    The map takes the place of an earlier map or sketch of that district, or is added to what is
+    there. Inventories stay, and nothing is inferred of the kinds they contain. The new buildings
+    are compared with what the district holds: a shift, another place, or the share that stands
+    there already is said in the report, and nothing is converted.
 
     Args:
         store: Where the district is kept.
@@ -76,6 +86,8 @@ def import_map(
         crs, kind, encoding: For files that do not say themselves, see `read_map`.
         seed: Of the stock model's draws.
         data_dir: Where a city model's file is kept, so that an export can give it back.
+        add: Keep what the district holds, and take in what does not stand there already. An
+            earlier import of the same file name is replaced all the same.
         progress: Told how far it is.
         now: Time of the import; the clock's by default.
 
@@ -84,17 +96,73 @@ def import_map(
     """
     desk = Desk(store, load_pack(pack), name, progress, now)
     desk.tell(0.0, "read")
-    batch = read_map(path, f"map:{_stem(path)}", crs=crs, kind=kind, encoding=encoding)
+    source = f"map:{_stem(path)}"
+    batch = read_map(path, source, crs=crs, kind=kind, encoding=encoding)
     features = list(batch.features)
     form = detect(path)
-    # A city model draws roads as surfaces, if at all; it makes a district without routes.
-    require_district_content(batch.report, str(path), roads=form not in (CITYJSON, PARQUET))
-    more: dict[str, object] = {}
-    if form is CITYJSON and data_dir is not None:
-        more[MEMBER] = {"sha256": keep_city_model(data_dir, path), "crs": crs}
-    desk.label(synthetic=batch.provenance.synthetic)
-    desk.settle(_bounds_of(features), batch.report)
+    with contextlib.ExitStack() as whole:
+        if add:
+            # What this file gave before must be gone before the rest is looked at.
+            whole.enter_context(store.transaction())
+            desk.forget(source, f"{SOURCE_NAME}:{_stem(path)}")
+        same = any(batch.sha256 == item.sha256 and item.name == source for item in desk.sources())
+        held = Held.of(store, desk.district.name, with_ids=add)
+        adding = add and held is not None
+        # A city model draws roads as surfaces, if at all; it makes a district without routes.
+        roads = form not in (CITYJSON, PARQUET) and not adding
+        require_district_content(batch.report, str(path), roads=roads, buildings=not adding)
+        desk.label(synthetic=batch.provenance.synthetic)
+        desk.settle(_bounds_of(features), batch.report)
+        remark_on_doubles(features, batch.report)
+        more: dict[str, object] = {}
+        if held is not None and not same:
+            more |= compare_with_held(held, features, batch.report, path)
+        if held is not None and adding:
+            desk.join()
+            features = without_what_stands(features, held, desk.district.name, batch.report)
+        if form is CITYJSON and data_dir is not None:
+            more[MEMBER] = {"sha256": keep_city_model(data_dir, path), "crs": crs}
+        done = _taken_in(desk, store, batch, features, seed, more, adding=adding)
+    if data_dir is not None:
+        drop_unused_models(data_dir, store)
+    desk.tell(1.0, "done")
+    return done
+
+
+def _taken_in(
+    desk: Desk,
+    store: Store,
+    batch: Batch,
+    features: list[Feature],
+    seed: int,
+    more: Mapping[str, object],
+    *,
+    adding: bool,
+) -> DistrictImport:
+    """The district with the map's features and what is inferred from them."""
     desk.tell(0.3, "infer")
+    base, inferred = _described(desk, batch, features, seed)
+    if adding:
+        # the assets of the buildings that were there stay under the model's own name
+        own = batch.name.partition(":")[2]
+        inferred = [replace(item, name=f"{item.name}:{own}") for item in inferred]
+    elif not any(feature.kind == "Depot" for feature in features):
+        inferred.append(infer_depots(_bounds_of(features), desk.pack))
+    desk.tell(0.5, "keep")
+    with store.transaction():
+        covered = covered_kinds(desk.sources())
+        desk.clear(set() if adding else {MAP, SKETCH, STOCK})
+        desk.take(base, MAP, **more)
+        for number, assets in enumerate(inferred):
+            desk.tell(0.7 + 0.1 * number, "keep")
+            desk.take(_without(assets, covered), STOCK, left_to_inventory=sorted(covered))
+        return desk.done()
+
+
+def _described(
+    desk: Desk, batch: Batch, features: list[Feature], seed: int
+) -> tuple[Batch, list[Batch]]:
+    """The batch with sub-districts, stock and heights, and the assets inferred from it."""
     outlines = Outlines.among(features, batch.provenance)
     features = (
         outlines.placed(features)
@@ -103,25 +171,10 @@ def import_map(
     )
     buildings = [feature for feature in features if feature.kind == "Building"]
     described = list(describe_buildings(buildings, desk.pack, seed))
-    # Assets follow from what the source says of storeys, not from guessed heights.
-    inferred = [infer_assets(described, desk.pack, seed)]
     rest = [feature for feature in features if feature.kind != "Building"]
     base = replace(batch, features=with_heights([*described, *rest], desk.pack, batch.report))
-    if not any(feature.kind == "Depot" for feature in rest):
-        inferred.append(infer_depots(_bounds_of(features), desk.pack))
-    desk.tell(0.5, "keep")
-    with store.transaction():
-        covered = covered_kinds(desk.sources())
-        desk.clear({MAP, SKETCH, STOCK})
-        desk.take(base, MAP, **more)
-        for number, assets in enumerate(inferred):
-            desk.tell(0.7 + 0.1 * number, "keep")
-            desk.take(_without(assets, covered), STOCK, left_to_inventory=sorted(covered))
-        done = desk.done()
-    if data_dir is not None:
-        drop_unused_models(data_dir, store)
-    desk.tell(1.0, "done")
-    return done
+    # Assets follow from what the source says of storeys, not from guessed heights.
+    return base, [infer_assets(described, desk.pack, seed)]
 
 
 def import_inventory(

@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -43,7 +44,7 @@ from lingjing.sdk.registry import load
 HANDOVER = "handover.pickle"
 ANSWER = "answer.json"
 FAILURE = "failure.json"
-ARRAYS = ("levels", "fan", "probability", "onset_hours", "hourly")
+ARRAYS = ("levels", "fan", "probability", "onset_hours", "hourly", "sensor_gain")
 
 
 class _Reporting(Progress):
@@ -114,7 +115,8 @@ def main(folder: Path) -> int:
         twin, outlook = handover["twin"], handover["outlook"]
         scenario = timed("import", lambda: load(handover["scenario"]))
         alarm = timed("wake", lambda: scenario.wake(outlook))
-        answer: dict[str, Any] = {"alarm": None, "outcomes": [], "remarks": [], "works": []}
+        answer: dict[str, Any] = {"alarm": None}
+        answer |= {name: [] for name in ("outcomes", "remarks", "works", "heard")}
         if alarm is not None:
             answer["alarm"] = {"level": alarm.level, "text": dict(alarm.text)}
             progress = _Reporting(channel)
@@ -123,8 +125,7 @@ def main(folder: Path) -> int:
             )
             works = timed("answer", lambda: list(scenario.answer(twin, foreseen)))
             step = "hand-over"
-            answer["outcomes"] = _write_outcomes(folder, foreseen)
-            answer["remarks"] = [dict(text) for text in foreseen.remarks]
+            answer |= _plain_foreseen(folder, foreseen)
             answer["works"] = [_plain_work(work) for work in works]
         answer["timings"] = timings
         answer["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -157,6 +158,15 @@ def main(folder: Path) -> int:
 def leave_failure(folder: Path, report: Mapping[str, Any]) -> None:
     """Leave word of what went wrong for the parent."""
     (folder / FAILURE).write_bytes(msgspec.json.encode(report))
+
+
+def _plain_foreseen(folder: Path, foreseen: Foreseen) -> dict[str, Any]:
+    """What a guest foresees as plain data; arrays as files in the folder."""
+    return {
+        "outcomes": _write_outcomes(folder, foreseen),
+        "remarks": [dict(text) for text in foreseen.remarks],
+        "heard": [asdict(item) for item in foreseen.heard],
+    }
 
 
 def _write_outcomes(folder: Path, foreseen: Foreseen) -> list[dict[str, Any]]:

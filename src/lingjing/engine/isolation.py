@@ -28,6 +28,7 @@ from lingjing.engine.run_snapshot import Snapshot
 from lingjing.sdk import (
     Alarm,
     Foreseen,
+    Heard,
     LingjingError,
     Manifest,
     Outcome,
@@ -217,18 +218,26 @@ def _read_answer(manifest: Manifest, folder: Path, log: str) -> GuestAnswer:
         alarm = answer["alarm"]
         works = tuple(_work(row) for row in answer["works"])
         outcomes = _read_outcomes(folder, answer["outcomes"])
+        heard = tuple(_heard(row) for row in answer["heard"])
     except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         raise LingjingError(
             "scenario.broken-promise", id=manifest.id, detail=f"its answer is unreadable: {error}"
         ) from error
     return GuestAnswer(
         alarm=None if alarm is None else Alarm(alarm["level"], alarm["text"]),
-        foreseen=Foreseen(outcomes, tuple(answer["remarks"])),
+        foreseen=Foreseen(outcomes, tuple(answer["remarks"]), heard=heard),
         works=works,
         timings=dict(answer["timings"]),
         peak_memory_mb=float(answer["peak_memory_mb"]),
         log=log,
     )
+
+
+def _heard(row: dict[str, Any]) -> Heard:
+    """A sensor's verdict from JSON, in which not-a-number is null."""
+    silent_h = math.nan if row["silent_h"] is None else row["silent_h"]
+    correction = tuple((str(name), float(value)) for name, value in row["correction"])
+    return Heard(**(row | {"silent_h": silent_h, "correction": correction}))
 
 
 def _work(row: dict[str, Any]) -> Work:

@@ -33,6 +33,7 @@ OUTCOME_SCHEMA = pa.schema(
         ("situation", pa.int32()),
         *[(name, pa.float32()) for name in (*PERCENTILES, "probability")],
         *[(name, pa.timestamp("s", tz="UTC")) for name in ONSETS],
+        ("sensor_gain", pa.float32()),
     ]
 )
 SERIES_SCHEMA = pa.schema(
@@ -129,6 +130,8 @@ def _outcome_table(content: RunContent, outcome: Outcome, schema: pa.Schema) -> 
         columns[name] = empty if levels is None else _float32(outcome.of_assets(levels[:, index]))
     chance = outcome.probability
     columns["probability"] = empty if chance is None else _float32(outcome.of_assets(chance))
+    gain = outcome.sensor_gain
+    columns["sensor_gain"] = empty if gain is None else _float32(outcome.of_assets(gain))
     for name in ONSETS:
         level = LEVELS.index(int(name.removeprefix("onset_p")))
         columns[name] = _onsets(content, outcome, level)

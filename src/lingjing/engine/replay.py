@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lingjing.engine import record as records
 from lingjing.engine.outputs_folder import check_free
 from lingjing.engine.run import RunInputs, RunRequest, load_inputs, run_inputs
 from lingjing.engine.run_content import both
+from lingjing.engine.run_readings import hash_readings
 from lingjing.forecast.changed import WeatherChanges
 from lingjing.sdk import LingjingError, Progress
 from lingjing.sdk.registry import Listed, find
@@ -100,7 +102,8 @@ def replay(
     check_free(out)
     progress.report(0.0, both("progress.load"))
     places = dict.fromkeys(place.absolute() for place in (data_dir, request.data_dir) if place)
-    request, inputs = _inputs(request, list(places), record)
+    folder = run_json if run_json.is_dir() else run_json.parent
+    request, inputs = _inputs(replace(request, heard_in=folder), list(places), record)
     changed_inputs = input_changes(record, inputs, listed)
     if changed_inputs and not despite_changes:
         raise LingjingError("replay.inputs-changed", changes="; ".join(changed_inputs))
@@ -128,6 +131,10 @@ def input_changes(record: Mapping[str, Any], inputs: RunInputs, listed: Listed) 
         f"district {recorded['district']['name']}": (
             recorded["district"]["sha256"],
             inputs.district_sha256,
+        ),
+        "readings": (
+            recorded.get("readings", {}).get("sha256", ""),
+            hash_readings(inputs.readings),
         ),
         f"scenario {record['scenario']['id']} version": (
             record["scenario"]["version"],
@@ -187,11 +194,17 @@ def request_of(
             time_limit_s=asked["time_limit_s"],
             branch=asked.get("branch", TRUNK),
             weather_options=asked["weather_options"],
+            sensors=bool(asked.get("sensors", True)),
+            known_until=_instant(asked.get("known_until")),
             weather_changes=msgspec.convert(asked.get("weather_changes", {}), WeatherChanges),
             whatif=record.get("whatif"),
         )
     except (KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise LingjingError("run.no-record", path=str(record.get("run", "?"))) from error
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text)
 
 
 def _inputs(

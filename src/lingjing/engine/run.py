@@ -22,11 +22,22 @@ from lingjing.engine.outputs import write_outputs
 from lingjing.engine.outputs_folder import check_free, new_folder, writing
 from lingjing.engine.run_content import RunContent, both
 from lingjing.engine.run_progress import Part
+from lingjing.engine.run_readings import (
+    READINGS,
+    facts_of,
+    hash_readings,
+    listening,
+    read_readings,
+    readings_before,
+    without_live,
+    write_readings,
+)
 from lingjing.engine.run_snapshot import Snapshot, hash_district, hash_weather, snapshot_of
 from lingjing.engine.settings import open_district
 from lingjing.engine.weather import load_weather
 from lingjing.forecast.changed import WeatherChanges, changed_outlook
 from lingjing.forecast.prepare import prepare_outlook
+from lingjing.forecast.readings import Said
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, Window
 from lingjing.sdk.registry import Listed, find
 from lingjing.twin.entities import District, SourceRecord
@@ -57,6 +68,10 @@ class RunRequest:
         cluster: Address of the Dask scheduler that spreads the computation; None takes this
             machine's threads. The results are the same.
         branch: What-if of the twin to foresee; the trunk by default.
+        sensors: Whether what sensors said before the start corrects the run.
+        known_until: Readings after this instant are left out; None takes those up to the start.
+        heard_in: Run folder whose readings are taken in place of the twin's: a replay and a what-if
+            hear what the first run heard.
         weather_changes: How the weather differs from the record; None leaves it.
         weather_options: Options of `load_weather` for a weather file (`zone`, `longitude_deg`, …).
         whatif: Name, base run and changes of the what-if that this is, for the record.
@@ -75,6 +90,9 @@ class RunRequest:
     time_limit_s: float | None = None
     cluster: str | None = None
     branch: str = TRUNK
+    sensors: bool = True
+    known_until: datetime | None = None
+    heard_in: Path | None = None
     weather_options: Mapping[str, Any] = field(default_factory=dict)
     weather_changes: WeatherChanges | None = None
     whatif: Mapping[str, Any] | None = None
@@ -107,6 +125,7 @@ class RunInputs:
     weather_provenance: Provenance
     weather_sha256: str
     district_sha256: str
+    readings: tuple[Said, ...] = ()
 
 
 def run_scenario(
@@ -213,7 +232,7 @@ def zone_of(request: RunRequest, twin: Snapshot) -> ZoneInfo:
 
 
 def load_inputs(request: RunRequest) -> RunInputs:
-    """Read the district and the weather of a run, and hash them.
+    """Read the district, the weather and the sensors of a run, and hash them.
 
     Raises:
         LingjingError: What the store, the weather readers and `prepare_outlook` raise.
@@ -226,6 +245,18 @@ def load_inputs(request: RunRequest) -> RunInputs:
     finally:
         store.close()
     weather, outlook = load_outlook(request, twin.district)
+    said: tuple[Said, ...] = ()
+    manifest = find(request.scenario).manifest
+    if manifest is not None and manifest.listens:
+        twin = without_live(twin, manifest.listens)
+        if request.heard_in is not None:
+            said = read_readings(request.heard_in / READINGS)
+        elif request.sensors:
+            said = readings_before(
+                request.data_dir, twin, manifest, branch=request.branch, start=outlook.window.start,
+                hours=outlook.spin_up_hours, known_until=request.known_until,
+            )  # fmt: skip
+        outlook = listening(outlook, said)
     stable = [
         {key: value for key, value in item.items() if key != "imported_at"}
         for item in records.source_facts(sources)
@@ -237,6 +268,7 @@ def load_inputs(request: RunRequest) -> RunInputs:
         weather_provenance=weather.provenance,
         weather_sha256=hash_weather(weather),
         district_sha256=hash_district(twin, stable),
+        readings=said,
     )
 
 
@@ -276,6 +308,7 @@ def run_id_of(request: RunRequest, inputs: RunInputs) -> str:
         window.hours,
         inputs.outlook.members,
         request.seed,
+        *((hash_readings(inputs.readings),) if inputs.readings else ()),
         *([] if changes is None or changes.changes_nothing else [changes.as_dict()]),
     )
     short = hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:8]
@@ -311,6 +344,7 @@ def checked_content(
         foreseen=answer.foreseen,
         plan=allocate(rank(answer.works, policy), budget),
         zone=zone,
+        synthetic_readings=any(item.synthetic for item in inputs.readings),
     )
 
 
@@ -327,6 +361,8 @@ def _write(
     begun = time.perf_counter()
     with new_folder(folder) as hidden, writing(folder):
         summary = write_outputs(content, hidden)
+        if inputs.readings:
+            write_readings(inputs.readings, hidden / READINGS)
         timings["write_s"] = time.perf_counter() - begun
         timings["total_s"] = timings["load_s"] + time.perf_counter() - started
         timings["guest_peak_memory_MB"] = answer.peak_memory_mb
@@ -370,6 +406,10 @@ def record_facts(
             "seed": request.seed,
             "zone": content.zone.key,
             "time_limit_s": request.time_limit_s,
+            "sensors": request.sensors,
+            "known_until": None
+            if request.known_until is None
+            else format_instant(request.known_until),
         },
         **({} if request.whatif is None else {"whatif": dict(request.whatif)}),
         "scenario": {
@@ -399,6 +439,9 @@ def record_facts(
                 "synthetic": district.synthetic,
                 "sources": records.source_facts(content.sources),
             },
+            "readings": facts_of(
+                content.foreseen.heard or content.outlook.heard, inputs.readings, content.outlook
+            ),
         },
         "settings": {
             "spin_up_hours": content.outlook.spin_up_hours,

@@ -38,6 +38,7 @@ class RunContent:
         foreseen: Its outcomes.
         plan: The ranked work.
         zone: Zone of local times shown to people.
+        synthetic_readings: Some of what sensors said, and was listened to, is made up.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class RunContent:
     foreseen: Foreseen
     plan: Plan
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    synthetic_readings: bool = False
 
     @property
     def start(self) -> datetime:
@@ -71,6 +73,8 @@ class RunContent:
         if self.outlook.synthetic:
             rebuilt = "reconstructed" in self.outlook.methods.values()
             found.append(texts.both("label.reconstruction" if rebuilt else "label.weather"))
+        if self.synthetic_readings:
+            found.append(texts.both("label.readings"))
         return tuple(found)
 
     def label(self, locale: Locale) -> str:
@@ -207,4 +211,5 @@ def _sorted(outcome: Outcome) -> Outcome:
         probability=outcome.probability,
         onset_hours=outcome.onset_hours,
         hourly=outcome.hourly,
+        sensor_gain=outcome.sensor_gain,
     )

@@ -47,8 +47,13 @@ class Layer:
     properties: dict[str, Values]
 
 
+DRAWN: Final[set[str]] = {"building"}
+"""Attributes and relationships that tiles show."""
+
+
 def _word(name: str) -> Values:
     """A text, a choice, a flag (absent where false) or a number of the vocabulary."""
+    DRAWN.add(name)
 
     def values(view: TwinView) -> Sequence[Any]:
         if name not in view.columns:

@@ -41,6 +41,8 @@ class Outcome:
         probability: [situations], float32, 0 to 1.
         onset_hours: [situations, 5] hours after the window's start, float32.
         hourly: [situations, hours + 1], float32, 0 to 1: at or by the hour, see above.
+        sensor_gain: How far sensors corrected the start, 0 to 1 [situations], float32: 1 at a
+            sensor itself, less where its word was carried over; None where nobody listened.
     """
 
     quantity: str
@@ -52,6 +54,7 @@ class Outcome:
     probability: NDArray[np.float32] | None = None
     onset_hours: NDArray[np.float32] | None = None
     hourly: NDArray[np.float32] | None = None
+    sensor_gain: NDArray[np.float32] | None = None
 
     @property
     def is_event(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lingjing.forecast.readings import Heard, Readings
 from lingjing.vocabulary import Window
 
 FORCINGS = (
@@ -39,6 +40,9 @@ class Outlook:
         synthetic: The weather is made up or reconstructed, and must be labelled so.
         attribution: Whom to credit.
         notes: Remarks for the run's record.
+        readings: What sensors said on the hours up to the window's start, spin-up included
+            [assets, spin_up_hours + 1]: the quantities that the scenario's manifest listens to.
+        heard: What became of every sensor's word.
     """
 
     window: Window
@@ -52,6 +56,8 @@ class Outlook:
     synthetic: bool
     attribution: str
     notes: tuple[str, ...] = ()
+    readings: tuple[Readings, ...] = ()
+    heard: tuple[Heard, ...] = ()
 
     @property
     def members(self) -> int:
@@ -61,3 +67,8 @@ class Outlook:
     def within(self, name: str) -> NDArray[np.float32]:
         """A forcing inside the window only [members, window.hours + 1]."""
         return self.forcings[name][:, self.spin_up_hours :]
+
+    def readings_of(self, kind: str, quantity: str) -> Readings | None:
+        """What sensors said of a quantity of a kind; None where none was believed."""
+        wanted = (kind, quantity)
+        return next((item for item in self.readings if (item.kind, item.quantity) == wanted), None)

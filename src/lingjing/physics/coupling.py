@@ -64,6 +64,57 @@ def likeness(
     return alike
 
 
+def shares_of_sensors(
+    distance_m: npt.ArrayLike,
+    alike: npt.ArrayLike,
+    *,
+    between_m: npt.ArrayLike | None = None,
+    between_alike: npt.ArrayLike | None = None,
+    reach_m: float = REACH_M,
+    noise: float = NOISE,
+) -> FloatArray:
+    """How much of each sensor's word a road takes over, by optimal interpolation.
+
+    What sensors find is taken as a random field without mean whose correlation falls off with
+    distance and likeness; sensors that stand together share their vote.
+
+    Args:
+        distance_m: From each road to each sensor [n, sensors] [m].
+        alike: From `likeness` [n, sensors].
+        between_m: From sensor to sensor [sensors, sensors] [m]; None takes them to stand together,
+            so that many never count for more than the field itself.
+        between_alike: From `likeness`, sensor by sensor [sensors, sensors]; None takes them to be
+            alike.
+        reach_m: See `REACH_M`.
+        noise: See `NOISE`; above 0.
+
+    Returns:
+        [n, sensors]; a row's sum is the gain: how much of what all sensors agree on is taken over.
+
+    Raises:
+        LingjingError: `physics.wrong-shape`, `physics.not-finite`, `physics.out-of-range`.
+
+    References:
+        Daley (1991), Atmospheric Data Analysis, Cambridge University Press, chapter 4.
+
+    >>> shares_of_sensors([[0.0, 1000.0]], [[1.0, 1.0]], between_m=[[0, 1e3], [1e3, 0]]).round(2)
+    array([[0.6 , 0.28]])
+    """
+    n, sensors = np.shape(distance_m) if np.ndim(distance_m) == 2 else (0, np.size(distance_m))
+    distance = checked("distance_m", distance_m, (n, sensors), lower=0, upper=1e7)
+    weight = checked("alike", alike, (n, sensors), lower=0, upper=1)
+    reach = checked("reach_m", reach_m, (), lower=1, upper=1e7).item()
+    doubt = checked("noise", noise, (), lower=1e-6, upper=1e6).item()
+    cross = weight * np.exp(-0.5 * (distance / reach) ** 2)
+    square = (sensors, sensors)
+    given = np.zeros(square) if between_m is None else between_m
+    apart = checked("between_m", given, square, lower=0, upper=1e7)
+    kin = np.ones(square) if between_alike is None else between_alike
+    mutual = checked("between_alike", kin, square, lower=0, upper=1)
+    mutual = mutual * np.exp(-0.5 * (apart / reach) ** 2)
+    return floats(np.linalg.solve(mutual + doubt * np.eye(sensors), cross.T).T)
+
+
 def carry_over(
     lacking_W_m2: npt.ArrayLike,
     distance_m: npt.ArrayLike,
@@ -73,28 +124,19 @@ def carry_over(
     reach_m: float = REACH_M,
     noise: float = NOISE,
 ) -> Carried:
-    """Spread what sensors found to other roads by optimal interpolation.
-
-    The flux is taken as a random field without mean whose correlation falls off with distance and
-    likeness; sensors that stand together share their vote.
+    """Spread what sensors found to other roads: see `shares_of_sensors`.
 
     Args:
         lacking_W_m2: What each sensor's place lacked [sensors], such as `RoadHistory.lacking_W_m2`.
         distance_m: From each road to each sensor [n, sensors] [m].
         alike: From `likeness` [n, sensors].
-        between_m: From sensor to sensor [sensors, sensors] [m]; None takes them to stand together,
-            so that many never count for more than the field itself.
-        reach_m: See `REACH_M`.
-        noise: See `NOISE`; above 0.
+        between_m, reach_m, noise: See `shares_of_sensors`.
 
     Returns:
         Carried.
 
     Raises:
         LingjingError: `physics.wrong-shape`, `physics.not-finite`, `physics.out-of-range`.
-
-    References:
-        Daley (1991), Atmospheric Data Analysis, Cambridge University Press, chapter 4.
 
     >>> found = carry_over([-20.0], [[0.0], [2000.0]], [[1.0], [1.0]])
     >>> found.lacking_W_m2.round(1).tolist(), found.gain.round(2).tolist()
@@ -103,14 +145,7 @@ def carry_over(
     lacking = floats(lacking_W_m2)
     sensors = lacking.size
     lacking = checked("lacking_W_m2", lacking, (sensors,), lower=-500, upper=500)
-    n = floats(distance_m).shape[0] if np.ndim(distance_m) == 2 else 0
-    distance = checked("distance_m", distance_m, (n, sensors), lower=0, upper=1e7)
-    weight = checked("alike", alike, (n, sensors), lower=0, upper=1)
-    reach = checked("reach_m", reach_m, (), lower=1, upper=1e7).item()
-    doubt = checked("noise", noise, (), lower=1e-6, upper=1e6).item()
-    cross = weight * np.exp(-0.5 * (distance / reach) ** 2)
-    given = np.zeros((sensors, sensors)) if between_m is None else between_m
-    apart = checked("between_m", given, (sensors, sensors), lower=0, upper=1e7)
-    mutual = np.exp(-0.5 * (apart / reach) ** 2)
-    gains = np.linalg.solve(mutual + doubt * np.eye(sensors), cross.T).T
+    n = np.shape(distance_m)[0] if np.ndim(distance_m) == 2 else 0
+    checked("distance_m", distance_m, (n, sensors), lower=0, upper=1e7)
+    gains = shares_of_sensors(distance_m, alike, between_m=between_m, reach_m=reach_m, noise=noise)
     return Carried(gains @ lacking, gains.sum(axis=1))

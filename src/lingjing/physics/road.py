@@ -191,8 +191,9 @@ class RoadReadings:
         surface_temperature_C: Readings [n, hours], NaN where there are none [°C]; an hour is tied
             to them where both of its ends are known.
         gain: Share of the lacking flux carried on, 0 to 1.
-        lacking_W_m2: The lacking flux at the start [n, members], such as a neighbour's, weighted
-            (see `coupling`).
+        lacking_W_m2: A flux learnt elsewhere, such as a neighbour's, weighted (see `coupling`):
+            at the start [n, members], or hour by hour [n, members, hours], each for the hour that
+            ends at the index; NaN from where on it is to fade or to follow from the readings.
     """
 
     surface_temperature_C: npt.ArrayLike
@@ -210,8 +211,8 @@ class RoadHistory:
         salt_g_m2: Salt left on the road [g/m²].
         energy_residual: |heat gained - heat put in| over all heat exchanged, [n, members].
         water_residual_mm: Water that the budget cannot account for [mm], [n, members].
-        lacking_W_m2: Heat that the forcing lacked by the readings [W/m²], [n, members]; 0 where
-            there were none.
+        lacking_W_m2: Heat that the forcing lacked by the readings at the end of each hour [W/m²],
+            [n, members, hours - first_output]; 0 where there were none.
     """
 
     surface_temperature_C: npt.NDArray[np.float32]
@@ -309,6 +310,7 @@ def simulate_roads(
     table, grid = _road_tables(columns, n)
     lit, direct = _sunlight(shade, table, members, hours)
     held, gain, lacking = _held(readings, n, members, hours)
+    listening = readings is not None
     doses = checked("salt_g_m2", salt_g_m2, (n, hours), lower=0, upper=1000)
     history = np.empty((6, n, members, hours - first_output), np.float32)
     residual = np.empty((2, n, members))
@@ -328,7 +330,8 @@ def simulate_roads(
             member=int(member),
         )  # fmt: skip
     surface, water, snow, ice, frost, salt = history
-    return RoadHistory(surface, water, snow, ice, frost, salt, residual[0], residual[1], own[-1])
+    lacked = own[-1][:, :, first_output:] if listening else np.broadcast_to(0.0, surface.shape)
+    return RoadHistory(surface, water, snow, ice, frost, salt, residual[0], residual[1], lacked)
 
 
 def _sunlight(
@@ -346,17 +349,41 @@ def _sunlight(
 def _held(
     readings: RoadReadings | None, n: int, members: int, hours: int
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Readings [n, hours] with NaN for none, the gain, and the flux that lacks at the start."""
+    """Readings [n, hours] with NaN for none, the gain, and the lacking flux that is known.
+
+    The flux is [n, members, hours] where there are readings, else one number for each column.
+    """
     if readings is None:
-        return np.full((n, hours), np.nan), 0.0, np.zeros((n, members))
+        return np.full((n, hours), np.nan), 0.0, np.zeros((n, members, 1))
     given = floats(readings.surface_temperature_C)
     known = np.isfinite(given)
     name = "readings"
     checked(name, np.where(known, given, 0.0), (n, hours), lower=-60, upper=90)
     gain = float(checked("gain", readings.gain, (), lower=0, upper=1).item())
-    lacking = checked("lacking_W_m2", readings.lacking_W_m2, (n, members), lower=-500, upper=500)
-    held = np.ascontiguousarray(np.broadcast_to(np.where(known, given, np.nan), (n, hours)))
-    return held, gain, lacking.copy()
+    whole = np.broadcast_to(np.where(known, given, np.nan), (n, hours))
+    held = _straightened(np.ascontiguousarray(whole))
+    lacking = np.full((n, members, hours), np.nan)
+    told = floats(readings.lacking_W_m2)
+    name = "lacking_W_m2"
+    if told.ndim < 3:
+        lacking[:, :, 0] = checked(name, told, (n, members), lower=-500, upper=500)
+    else:
+        heard = np.isfinite(told)
+        checked(name, np.where(heard, told, 0.0), (n, members, hours), lower=-500, upper=500)
+        lacking[:] = np.where(heard, told, np.nan)
+    return held, gain, lacking
+
+
+def _straightened(readings: FloatArray) -> FloatArray:
+    """Ends of straight lines that have the hourly means of the curve through readings [n, hours].
+
+    A straight line between hours runs above a hollow and below a crest; held to it, the surface
+    would show a lacking flux each morning and evening that is none.
+    """
+    out = readings.copy()
+    bend = readings[:, 2:] - 2.0 * readings[:, 1:-1] + readings[:, :-2]
+    out[:, 1:-1] -= np.where(np.isfinite(bend), np.clip(bend, -3.0, 3.0), 0.0) / 12.0
+    return out
 
 
 def _weather(forcing: RoadForcing, members: int, hours: int) -> FloatArray:

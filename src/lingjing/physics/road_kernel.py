@@ -129,8 +129,8 @@ def _eliminate(s: np.ndarray, step: np.float32) -> None:
 
 @numba.njit(error_model="numpy", fastmath={"contract"})
 def _balance(
-    s: np.ndarray, part: np.float32, step: np.float32, gain: np.float32, learn: np.float32,
-    decay: np.float32,
+    s: np.ndarray, earlier: np.float32, part: np.float32, step: np.float32, gain: np.float32,
+    learn: np.float32, decay: np.float32,
 ) -> None:  # fmt: skip
     """Water arriving and evaporating, and the surface balance about the old temperature."""
     for i in range(BLOCK):
@@ -187,9 +187,9 @@ def _balance(
         target = s[at.TARGET + i] + s[at.D_TARGET + i] * part
         lacking = s[at.LACKING + i]
         helped = hold * (target - surface) if hold > _ZERO else gain * lacking
-        s[at.LACKING + i] = (
-            lacking + learn * (helped - lacking) if hold > _ZERO else lacking * decay
-        )
+        # what the reading really added in the step before, by the surface that came of it
+        added = hold * (s[at.TARGET + i] + s[at.D_TARGET + i] * earlier - surface)
+        s[at.LACKING + i] = lacking + learn * (added - lacking) if hold > _ZERO else lacking * decay
         s[at.NET + i] = (
             (_ONE - albedo) * sun
             + (sky - cube * kelvin)
@@ -335,6 +335,7 @@ def _block(
     sums = np.zeros((4, BLOCK))
     used = min(BLOCK, columns - block * BLOCK)
     moist, bridges, salted = NODES, False, False
+    by_hour = lacking.shape[2] == hours
     for i in range(BLOCK):
         column = min(block * BLOCK + i, columns - 1)
         road, member = column // members, column % members
@@ -342,7 +343,8 @@ def _block(
         deep_C = deep[member, 0] + uncertain[member, 6]
         _begin(
             s, i, table[road], grid[road], uncertain[member], start[member],
-            deep[member, 0], lacking[road, member],
+            deep[member, 0],
+            lacking[road, member, 0] if np.isfinite(lacking[road, member, 0]) else 0.0,
         )  # fmt: skip
         _instants(
             s, i, table[road], uncertain[member], weather[member, 0], direct[member, 0],
@@ -351,6 +353,8 @@ def _block(
         sums[0, i] = -_content(s, i)
         moist = min(moist, int(table[road, 4]))
         bridges = bridges or table[road, 0] > 0.0
+        if i < used:
+            lacking[road, member, 0] = s[at.LACKING + i]
         if first == 0 and i < used:
             history[:, road, member, 0] = 0.0
             history[0, road, member, 0] = s[at.T + i]
@@ -370,12 +374,14 @@ def _block(
                 doses[road, hour], 3600.0 / steps,
             )  # fmt: skip
             salted = salted or doses[road, hour] > 0.0
+            if by_hour and np.isfinite(lacking[road, member, hour]):
+                s[at.LACKING + i] = lacking[road, member, hour]
             s[at.GAINED + i] = s[at.TURNED + i] = s[at.ARRIVED + i] = s[at.LEFT + i] = 0.0
         if hour == 1 or bridges:
             _eliminate(s, step)
         for sub in range(steps):
             part = np.float32((sub + 1.0) / steps)
-            _balance(s, part, step, strength, learn, decay)
+            _balance(s, np.float32(sub / steps), part, step, strength, learn, decay)
             _conduct(s, part)
             freeze(s, step)
             if salted:
@@ -387,6 +393,9 @@ def _block(
             sums[1, i] += s[at.TURNED + i]
             sums[2, i] += s[at.ARRIVED + i]
             sums[3, i] += s[at.LEFT + i]
+        if by_hour:
+            for i in range(used):
+                lacking[roads[i], which[i], hour] = s[at.LACKING + i]
         if hour >= first:
             for i in range(used):
                 road, member = roads[i], which[i]
@@ -402,7 +411,6 @@ def _block(
         stored = np.float64(s[at.WATER + i]) + s[at.SNOW + i] + s[at.ICE + i] + s[at.FROST + i]
         residual[0, road, member] = abs(balance) / max(sums[1, i], 1.0)
         residual[1, road, member] = sums[2, i] - sums[3, i] - stored
-        lacking[road, member] = s[at.LACKING + i]
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
@@ -428,7 +436,8 @@ def road_blocks(
     """Every road under every member, in blocks; see `road.simulate_roads` for what goes in.
 
     `lit` is [n, hours], -1 where no horizon is known; `doses` [n, hours] in g/m²; `held` [n, hours]
-    with NaN where nothing is known; `lacking` [n, members] is read and written.
+    with NaN where nothing is known; `lacking` [n, members, hours], NaN where it is to follow from
+    the readings, is read and written (or [n, members, 1], where there are no readings at all).
     """
     columns = table.shape[0] * weather.shape[0]
     for block in numba.prange((columns + BLOCK - 1) // BLOCK):

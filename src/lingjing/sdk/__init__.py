@@ -4,6 +4,7 @@ from lingjing.decision.work import Reason, Text, Work
 from lingjing.forecast import ensemble, scores
 from lingjing.forecast.outcomes import LEVELS, Outcome
 from lingjing.forecast.outlook import FORCINGS, Outlook
+from lingjing.forecast.readings import Heard, Readings
 from lingjing.forecast.spread import budget_bytes, spread
 from lingjing.sdk.contract import (
     API_NUMBER,
@@ -38,6 +39,7 @@ __all__ = [
     "AlarmLevel",
     "District",
     "Foreseen",
+    "Heard",
     "LingjingError",
     "Manifest",
     "NamedRoads",
@@ -46,6 +48,7 @@ __all__ = [
     "Place",
     "Progress",
     "Quantity",
+    "Readings",
     "Reason",
     "Remedy",
     "Scenario",

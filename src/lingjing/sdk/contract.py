@@ -10,6 +10,7 @@ from typing import Literal
 from lingjing.decision.work import Text, Work
 from lingjing.forecast.outcomes import Outcome
 from lingjing.forecast.outlook import Outlook
+from lingjing.forecast.readings import Heard
 from lingjing.twin.contract import Twin
 from lingjing.vocabulary import Window
 
@@ -44,6 +45,7 @@ class Manifest:
         time_limit_s: Longest it may compute before the engine stops it.
         package: Importable package that holds it.
         class_name: Name of the `Scenario` subclass in that package.
+        listens: Names of the quantities whose sensors it listens to: see `Outlook.readings`.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Manifest:
     time_limit_s: float
     package: str
     class_name: str
+    listens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,15 @@ class Foreseen:
         window: The hours it is about, so that work can name local times.
         facts: Numbers about the weather that reasons quote, by name with their unit
             (`coldest_hour`, `lowest_air_temperature_p50_C`).
+        heard: What became of every sensor's word, where the scenario listens: `Outlook.heard` with
+            its own judgement added.
     """
 
     outcomes: tuple[Outcome, ...]
     remarks: tuple[Text, ...] = ()
     window: Window | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
+    heard: tuple[Heard, ...] = ()
 
     def of(self, quantity: str) -> tuple[Outcome, ...]:
         """The outcomes of one quantity, one a kind."""

@@ -17,7 +17,7 @@ MANIFEST_NAME = "manifest.toml"
 
 _TEXTS = ("title_zh", "title_en", "summary_zh", "summary_en")
 _LISTS = ("needs", "kinds", "emits")
-_KEYS = ("id", "api", *_TEXTS, *_LISTS, "time_limit_s", "actions")
+_KEYS = ("id", "api", *_TEXTS, *_LISTS, "listens", "time_limit_s", "actions")
 _ACTION_KEYS = ("title_zh", "title_en")
 _ID = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _TIME_LIMIT_S = 1800.0
@@ -65,6 +65,8 @@ def parse_manifest(table: dict[str, Any], file: str, package: str, class_name: s
     _all_known(lists["needs"], FORCINGS, "scenario.unknown-forcing", file, "needs")
     _all_known(lists["kinds"], kinds(), "scenario.unknown-kind", file, "kinds")
     _all_known(lists["emits"], quantities(), "scenario.unknown-quantity", file, "emits")
+    listens = _names(table, "listens", file) if "listens" in table else ()
+    _all_known(listens, quantities(), "scenario.unknown-quantity", file, "listens")
     if not lists["emits"]:
         raise _bad(file, "emits", "at least one quantity is required")
     limit = table.get("time_limit_s", _TIME_LIMIT_S)
@@ -84,6 +86,7 @@ def parse_manifest(table: dict[str, Any], file: str, package: str, class_name: s
         time_limit_s=float(limit),
         package=package,
         class_name=class_name,
+        listens=listens,
     )
 
 

@@ -58,7 +58,7 @@ def read_map(
 
 
 def require_district_content(
-    report: ImportReport, file: str | None = None, *, roads: bool = True
+    report: ImportReport, file: str | None = None, *, roads: bool = True, buildings: bool = True
 ) -> None:
     """Refuse a map that cannot make a district; call it when the features are exhausted.
 
@@ -67,11 +67,16 @@ def require_district_content(
         file: For the error's place.
         roads: Whether it must have roads; city models have none that can be routed on, and the
             report says so.
+        buildings: Whether it must have buildings; what is added to a district needs only something.
 
     Raises:
-        LingjingError: `maps.no-buildings`, `maps.no-roads`.
+        LingjingError: `maps.no-buildings`, `maps.no-roads`, `maps.nothing-inside`.
     """
     place = Place(file=file) if file else None
+    if not buildings:
+        if not report.kept:
+            raise LingjingError("maps.nothing-inside", place)
+        return
     if not report.kept.get("Building"):
         raise LingjingError("maps.no-buildings", place)
     if not report.kept.get("RoadSegment"):

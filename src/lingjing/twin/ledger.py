@@ -437,6 +437,10 @@ class Ledger(Protocol):
         """Call this with every group of commits, in order, from the clerk's thread; be quick."""
         ...
 
+    def sequence(self) -> int:
+        """Number of the last change of the whole ledger, imports included."""
+        ...
+
     # Care
 
     def check(self) -> list[str]:

@@ -42,8 +42,18 @@ _LOCK: Final = b"""
     FROM clock FOR UPDATE
 """
 _OWN: Final = b"""
-    SELECT id, key, state, revision, types, told, body FROM entity
-    WHERE branch = %s AND id = ANY(%s)
+    SELECT e.* FROM unnest(%s::text[]) AS w (id) CROSS JOIN LATERAL (
+        SELECT id, key, state, revision, types, told, body FROM entity
+        WHERE branch = %s AND id = w.id OFFSET 0
+    ) e
+"""
+_KNOWN_ABOVE: Final = b"""
+    SELECT w.id FROM unnest(%s::text[]) AS w (id)
+    CROSS JOIN unnest(%s::bigint[], %s::bigint[]) AS b (branch, base)
+    CROSS JOIN LATERAL (
+        SELECT FROM entity
+        WHERE branch = b.branch AND id = w.id AND born <= b.base AND state < 3 OFFSET 0
+    ) e
 """
 
 
@@ -215,7 +225,7 @@ class PostgresDriver:
     def fetch(self, branch: Branch, ids: Sequence[str]) -> dict[str, Sight]:
         """What the branch sees of each of the ids."""
         with self._translated():
-            rows = self.connection.execute(_OWN, (branch.key, list(ids)), binary=True).fetchall()
+            rows = self.connection.execute(_OWN, (list(ids), branch.key), binary=True).fetchall()
             found: dict[str, Sight] = {}
             for entity_id, key, state, revision, types, told, body in rows:
                 mark = Mark(key, state, revision, tuple(types), told)
@@ -239,10 +249,9 @@ class PostgresDriver:
         if not ids:
             return
         records = self.reader().records(levels[1:], ids)
-        limits = " OR ".join(["(branch = %s AND born <= %s)"] * (len(levels) - 1))
-        query = f"SELECT id FROM entity WHERE ({limits}) AND state < 3 AND id = ANY(%s)"  # noqa: S608
-        values = [item for level in levels[1:] for item in level]
-        known = {row[0] for row in self.connection.execute(query.encode(), [*values, ids])}
+        above = levels[1:]
+        values = (ids, [level.branch for level in above], [level.limit for level in above])
+        known = {row[0] for row in self.connection.execute(_KNOWN_ABOVE, values)}
         for entity_id in ids:
             mark = found[entity_id].mark if entity_id in found else NOWHERE
             record = records.get(entity_id)

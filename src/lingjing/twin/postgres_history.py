@@ -30,6 +30,9 @@ CHUNK_TIMES: Final[dict[str, tuple[str, str]]] = {
     "modifiedAt": ("c.first_recorded_us", "c.last_recorded_us"),
     "deletedAt": ("c.first_recorded_us", "c.last_recorded_us"),
 }
+# Rows of a series are looked up by its number, whatever the planner makes of a table that packing
+# has just emptied: it may take it for so small that it reads the whole index, dead entries and all.
+_BY_SERIES: Final = "OFFSET 0"
 _ROW: Final = (
     "h.sequence, h.marks, h.observed_us, h.recorded_us, h.created_us, h.template, h.number, h.body"
 )
@@ -129,21 +132,18 @@ def _rows(
     reader: Reader, source: Source, words: list[int] | None, span: Span
 ) -> Iterator[tuple[int, str, chunks.Row]]:
     statement = Statement()
+    statement.add("SELECT s.attribute, s.dataset, h.* FROM series s CROSS JOIN LATERAL (")
+    statement.add("SELECT").add(_ROW).add("FROM history h WHERE h.series = s.key")
+    within(statement, source.level, span)
     if span.last is None and span.first is None:
-        statement.add(f"SELECT s.attribute, s.dataset, {_ROW}")
-        statement.add("FROM series s JOIN history h ON h.series = s.key")
-        _series(statement, source, words, span)
-        within(statement, source.level, span)
+        statement.add(_BY_SERIES).add(") h")
     else:
-        statement.add("SELECT s.attribute, s.dataset, h.* FROM series s CROSS JOIN LATERAL (")
-        statement.add("SELECT").add(_ROW).add("FROM history h WHERE h.series = s.key")
-        within(statement, source.level, span)
         column = _TIMES[span.time][1]
         # A branch may hide rows: then more are read than are wanted.
         most = (span.first if span.last is None else span.last) if not source.masks else None
         order = "" if span.last is None else "DESC"
         statement.add(f"ORDER BY {column} {order}, h.sequence {order} LIMIT %s) h", most)
-        _series(statement, source, words, span)
+    _series(statement, source, words, span)
     rows = reader.connection.execute(statement.text(), statement.values, binary=True).fetchall()
     for attribute, dataset, *row in rows:
         yield attribute, dataset, tuple(row)
@@ -155,8 +155,23 @@ def _rows(
 _SHUT: Final = "c.body, c.count, c.file, c.row_group, c.first_row"
 
 
-def _chunks(source: Source, words: list[int] | None, span: Span, columns: str) -> Statement:
-    """Chunks that may have rows in the window, the nearest to the wanted end first."""
+def _chunks(
+    source: Source,
+    words: list[int] | None,
+    span: Span,
+    columns: str,
+    *,
+    is_forwards: bool = False,
+) -> Statement:
+    """Chunks that may have rows in the window, the nearest to the wanted end first.
+
+    Args:
+        source: Whose.
+        words: Numbers of the attributes; None for all.
+        span: The window.
+        columns: What is read of them.
+        is_forwards: From the oldest on, whatever end is wanted.
+    """
     first, last = CHUNK_TIMES[span.time]
     statement = Statement().add("SELECT s.attribute, s.dataset,").add(columns)
     statement.add("FROM series s JOIN history_chunk c ON c.series = s.key")
@@ -168,7 +183,7 @@ def _chunks(source: Source, words: list[int] | None, span: Span, columns: str) -
         statement.add(f"AND {last} >= %s", span.from_us)
     if span.to_us is not None:
         statement.add(f"AND {first} < %s", span.to_us)
-    order = f"{first}" if _from_the_start(span) else f"{last} DESC"
+    order = first if is_forwards or _from_the_start(span) else f"{last} DESC"
     return statement.add(f"ORDER BY s.key, {order}, c.key")
 
 
@@ -348,19 +363,22 @@ def _numbers(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     column = _TIMES[span.time][1]
     known = [word for word in words if word is not None]
-    statement = Statement().add(f"COPY (SELECT {column}, h.number")
-    statement.add("FROM series s JOIN history h ON h.series = s.key")
-    _series(statement, source, known, span)
+    statement = Statement().add("COPY (SELECT h.* FROM series s CROSS JOIN LATERAL (")
+    statement.add(f"SELECT {column}, h.number FROM history h WHERE h.series = s.key")
     statement.add("AND h.number IS NOT NULL")
     within(statement, source.level, span)
+    statement.add(_BY_SERIES).add(") h")
+    _series(statement, source, known, span)
     statement.add(") TO STDOUT (FORMAT binary)")
     with reader.connection.cursor().copy(statement.text(), statement.values) as copy:
         content = b"".join(copy)
     # Rows of two columns without nulls are all of one size, so that they can be taken as they come.
     pairs = np.frombuffer(content[_COPY_HEADER:-_COPY_TRAILER], dtype=_PAIR)
-    yield pairs["time"].astype(np.int64), pairs["number"].astype(np.float64)
-    packed = _chunks(source, known, span, _SHUT)
-    for _, _, body, *rest in reader.connection.execute(packed.text(), packed.values, binary=True):
+    hot = pairs["time"].astype(np.int64), pairs["number"].astype(np.float64)
+    packed = _chunks(source, known, span, _SHUT, is_forwards=True)
+    # One is unpacked while the next is on its way.
+    cursor = reader.connection.cursor(binary=True)
+    for _, _, body, *rest in cursor.stream(packed.text(), packed.values):
         if span.time == "observedAt" and source.level.limit == NO_LIMIT and body is not None:
             yield chunks.decode_numbers(body, 1)
             continue
@@ -368,6 +386,8 @@ def _numbers(
         times = times_of(columns, span.time)
         kept = inside(columns, times, source.level.limit, span)
         yield times[kept], columns.number[kept]
+    # Mostly the newest: what is nearly in order needs little sorting.
+    yield hot
 
 
 def _unhidden(

@@ -354,6 +354,12 @@ class PostgresLedger:
             for listener in self._others:
                 listener(commits)
 
+    def sequence(self) -> int:
+        """Number of the last change."""
+        asked = "SELECT sequence FROM clock"
+        row: Any = self._readers.read_one_state(lambda reader: reader.execute(asked).fetchone())
+        return int(row[0])
+
     # Care
 
     def check(self) -> list[str]:

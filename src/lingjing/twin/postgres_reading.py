@@ -24,16 +24,26 @@ HISTORY_ALONE: Final = 0
 """Known to history alone; what was forgotten becomes so when something late is heard of it."""
 OPERATIONS: Final[tuple[Operation, ...]] = ("create", "update", "delete")
 
+# Many ids are looked up one by one in the index (OFFSET 0 keeps the planner from doing otherwise).
+# Of a table that has just been filled it knows nothing yet, and would rather read it whole.
 _ONE_LEVEL: Final = b"""
-    SELECT id, revision, body FROM entity WHERE branch = %s AND id = ANY(%s) AND state = 1
+    SELECT e.* FROM unnest(%s::text[]) AS w (id) CROSS JOIN LATERAL (
+        SELECT id, revision, body FROM entity
+        WHERE branch = %s AND id = w.id AND state = 1 OFFSET 0
+    ) e
 """
 _ALL_LEVELS: Final = b"""
-    SELECT branch, id, key, state, revision, recorded_us, body FROM entity
-    WHERE branch = ANY(%s) AND id = ANY(%s)
+    SELECT e.* FROM unnest(%s::bigint[]) AS b (branch) CROSS JOIN unnest(%s::text[]) AS w (id)
+    CROSS JOIN LATERAL (
+        SELECT branch, id, key, state, revision, recorded_us, body FROM entity
+        WHERE branch = b.branch AND id = w.id OFFSET 0
+    ) e
 """
 _PAST: Final = b"""
-    SELECT id, state, revision, body FROM entity_past
-    WHERE branch = %s AND id = ANY(%s) AND revision <= %s AND until > %s
+    SELECT e.* FROM unnest(%s::text[]) AS w (id) CROSS JOIN LATERAL (
+        SELECT id, state, revision, body FROM entity_past
+        WHERE branch = %s AND id = w.id AND revision <= %s AND until > %s OFFSET 0
+    ) e
 """
 _LAST_ROWS: Final = b"""
     SELECT s.entity, s.key, s.attribute, s.dataset, h.sequence, h.marks, h.observed_us,
@@ -89,7 +99,7 @@ class Reader:
         """Entities by id, now or at an instant; those that do not exist lack."""
         if len(levels) == 1 and at_us is None and levels[0].limit == NO_LIMIT:
             rows = self.connection.execute(
-                _ONE_LEVEL, (levels[0].branch, list(ids)), binary=True
+                _ONE_LEVEL, (list(ids), levels[0].branch), binary=True
             ).fetchall()
             return {row[0]: Record(row[0], row[1], decode(row[2])) for row in rows}
         found: dict[str, Record] = {}
@@ -133,7 +143,7 @@ class Reader:
         if at_us is None:
             rows = self.connection.execute(
                 _PAST,
-                (level.branch, [entity_id for entity_id, _ in entities], level.limit, level.limit),
+                ([entity_id for entity_id, _ in entities], level.branch, level.limit, level.limit),
                 binary=True,
             )
             return {

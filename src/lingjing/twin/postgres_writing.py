@@ -268,8 +268,9 @@ class Writer:
         new: list[tuple[Any, ...]] = []
         for branch, by_id in missing.items():
             found = connection.execute(
-                "SELECT id, key, state FROM entity WHERE branch = %s AND id = ANY(%s)",
-                (branch, list(by_id)),
+                "SELECT e.* FROM unnest(%s::text[]) AS w (id) CROSS JOIN LATERAL ("
+                " SELECT id, key, state FROM entity WHERE branch = %s AND id = w.id OFFSET 0) e",
+                (list(by_id), branch),
             ).fetchall()
             for entity_id, key, standing in found:
                 keys[branch, entity_id] = key

@@ -393,6 +393,11 @@ class SqliteLedger:
         """Call this with every group of commits, in order, from the clerk's thread; be quick."""
         self.clerk.listen(listener)
 
+    def sequence(self) -> int:
+        """Number of the last change."""
+        with self._reading() as connection:
+            return int(connection.execute("SELECT revision FROM clock").get)
+
     # Care
 
     def check(self) -> list[str]:

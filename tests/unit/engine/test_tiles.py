@@ -16,8 +16,9 @@ import pytest
 import shapely
 
 from lingjing.engine import tiles_geometry as geometry
-from lingjing.engine.tiles import FOLDER, TileLayer, Tiles, build_tiles
+from lingjing.engine.tiles import FOLDER, Tiles, build_tiles
 from lingjing.engine.tiles_file import TileFile
+from lingjing.engine.tiles_keeping import TileLayer
 from lingjing.twin import SqliteStore
 from lingjing.twin.entities import District, Entity, SourceRecord
 from lingjing.vocabulary import Attribute, EntityId, LingjingError, Provenance

@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from lingjing.interfaces.http import API, branches, comparisons, create_app, tiles, whatifs
 from lingjing.interfaces.http.endpoints import ENDPOINTS
+from lingjing.interfaces.http.events import PATH as EVENTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
 from lingjing.interfaces.http.layers import LAYERS
 from lingjing.interfaces.http.runs import job_content
@@ -409,7 +410,7 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
         for route in (*branches.ROUTES, *tiles.ROUTES, *whatifs.ROUTES, *comparisons.ROUTES)
         for method in (route.methods or set()) - {"HEAD"}
     }
-    assert written - {("POST", OBSERVATIONS)} == reading | branching
+    assert written - {("POST", OBSERVATIONS), ("GET", EVENTS)} == reading | branching
     codes = {code for code in error_texts() if code.startswith("http.")}
     assert codes == set(re.findall(r"`(http\.[a-z-]+)`", page))
 

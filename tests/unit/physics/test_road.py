@@ -444,8 +444,8 @@ def test_readings_settle_the_ground_and_teach_the_lacking_flux_which_fades() -> 
     silent = simulate_roads(
         ROAD, _forcing(79), central, readings=RoadReadings(known[:, :79], gain=1.0)
     )
-    assert silent.lacking_W_m2[0, 0] == pytest.approx(-0.95 * 40.0, rel=0.2)
-    assert abs(both.lacking_W_m2[0, 0]) < 0.02 * abs(silent.lacking_W_m2[0, 0])
+    assert silent.lacking_W_m2[0, 0, -1] == pytest.approx(-0.95 * 40.0, rel=0.2)
+    assert abs(both.lacking_W_m2[0, 0, -1]) < 0.02 * abs(silent.lacking_W_m2[0, 0, -1])
 
 
 def test_a_lacking_flux_learnt_elsewhere_cools_a_road_without_a_sensor() -> None:
@@ -459,6 +459,25 @@ def test_a_lacking_flux_learnt_elsewhere_cools_a_road_without_a_sensor() -> None
     assert abs(told[-1] - free[-1]) < 0.05
 
 
+def test_a_flux_told_hour_by_hour_does_to_a_neighbour_what_the_readings_did_to_the_road() -> None:
+    """The neighbour takes the whole flux of each hour, and ends near the road with the sensor."""
+    central = RoadParameters.central(1)
+    cold = replace(_forcing(), longwave_down_W_m2=np.full((1, HOURS), 210.0))
+    real = simulate_roads(ROAD, cold, central).surface_temperature_C[0].astype(np.float64)
+    real[:, 79:] = np.nan
+    sensed = simulate_roads(ROAD, _forcing(), central, readings=RoadReadings(real))
+    told = sensed.lacking_W_m2.copy()
+    told[:, :, 79:] = np.nan
+    silent = np.full((1, HOURS), np.nan)
+    free, beside = (
+        simulate_roads(ROAD, _forcing(), central, readings=given).surface_temperature_C[0, 0]
+        for given in (None, RoadReadings(silent, lacking_W_m2=told))
+    )
+    truth = sensed.surface_temperature_C[0, 0]
+    assert np.abs(beside - truth)[48:85].mean() < 0.35 * np.abs(free - truth)[48:85].mean()
+    assert np.abs(free - truth)[48:79].mean() > 1.0
+
+
 def test_impossible_shade_salt_and_readings_are_named() -> None:
     central = RoadParameters.central(1)
     for given, field in (
@@ -467,6 +486,10 @@ def test_impossible_shade_salt_and_readings_are_named() -> None:
         ({"salt_g_m2": -1.0}, "salt_g_m2"),
         ({"readings": RoadReadings(np.full((1, HOURS), 200.0))}, "readings"),
         ({"readings": RoadReadings(np.full((1, HOURS), 0.0), gain=2.0)}, "gain"),
+        (
+            {"readings": RoadReadings(np.nan, lacking_W_m2=np.full((1, 1, HOURS), 900.0))},
+            "lacking_W_m2",
+        ),
     ):
         with pytest.raises(LingjingError) as caught:
             simulate_roads(ROAD, _forcing(), central, **given)  # type: ignore[arg-type]

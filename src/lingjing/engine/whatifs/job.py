@@ -89,7 +89,8 @@ def request_for(errand: Errand) -> tuple[RunRequest, RunRequest]:
     """
     data_dir = Path(errand.data_dir)
     record = RunFolder(data_dir / "runs" / errand.run).record()
-    base = replace(request_of(record), data_dir=data_dir)
+    folder = data_dir / "runs" / errand.run
+    base = replace(request_of(record), data_dir=data_dir, heard_in=folder)
     changes = msgspec.convert(errand.changes, Changes)
     wanted = changes.weather.changes()
     # A what-if of a what-if adds to the weather of its base.

@@ -50,6 +50,7 @@ def inventory() -> None:
 @crs_option
 @click.option("--kind", type=click.Choice(sorted(kinds())), help=say("option.kind"))
 @click.option("--encoding", help=say("option.encoding"))
+@click.option("--add", is_flag=True, help=say("option.add"))
 @seed_option
 @data_option
 @json_option
@@ -60,6 +61,7 @@ def import_(
     crs: str | None,
     kind: str | None,
     encoding: str | None,
+    add: bool,
     seed: int,
     data: Path,
     as_json: bool,
@@ -68,7 +70,7 @@ def import_(
     with store_when_needed(data) as store:
         done = engine.import_map(
             store, file, pack=pack, name=name, crs=crs, kind=kind, encoding=encoding, seed=seed,
-            data_dir=data, progress=TerminalProgress(),
+            data_dir=data, add=add, progress=TerminalProgress(),
         )  # fmt: skip
         show_import(engine.show_district(store, done.district.name), as_json=as_json)
 

@@ -41,6 +41,9 @@ STEPS = ("load_s", "guest_s", "check_and_rank_s", "write_s")
 @click.option("--time-limit", type=click.FloatRange(1), help=say("option.time-limit"))
 @click.option("--cluster", metavar="ADDRESS", help=say("option.cluster"))
 @click.option("--branch", default=TRUNK, metavar="NAME", help=say("option.branch"))
+@click.option("--sensors/--no-sensors", default=True, show_default=True,
+              help=say("option.sensors"))  # fmt: skip
+@click.option("--now", metavar="TIME", help=say("option.now"))
 @zone_option
 @data_option
 @json_option
@@ -56,6 +59,8 @@ def run(
     time_limit: float | None,
     cluster: str | None,
     branch: str,
+    sensors: bool,
+    now: str | None,
     zone: ZoneInfo | None,
     data: Path,
     as_json: bool,
@@ -74,6 +79,8 @@ def run(
         time_limit_s=time_limit,
         branch=branch,
         cluster=cluster,
+        sensors=sensors,
+        known_until=None if now is None else parse_instant(now, zone, Place(field="--now")),
         weather_options={} if zone is None else {"zone": zone.key},
     )
     result = run_scenario(request, progress=TerminalProgress())

@@ -183,6 +183,7 @@ def outcome_content(row: dict[str, Any]) -> dict[str, Any]:
         "event": row["probability"] is not None,
         **{name: number(name) for name in (*LEVELS, "probability")},
         **{name: None if row[name] is None else format_instant(row[name]) for name in ONSETS},
+        "sensor_gain": row.get("sensor_gain"),
     }
 
 

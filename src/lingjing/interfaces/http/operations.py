@@ -25,7 +25,12 @@ from lingjing.vocabulary import LingjingError
 
 PATHS: Final = frozenset({"/health", "/ready", "/metrics"})
 
-_AREAS: Final = (("/ngsi-ld/", "ngsi-ld"), ("/api/", "api"))
+# Whoever follows events is answered for hours, which says nothing about how fast we are.
+_AREAS: Final = (
+    ("/ngsi-ld/", "ngsi-ld"),
+    ("/api/v1/events", "events"),
+    ("/api/", "api"),
+)
 _BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SIZE_KEPT_S: Final = 10.0
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lingjing.engine.access import Gate
+from lingjing.engine.live import Live, LiveSettings
+from lingjing.engine.live_watching import Watcher
 from lingjing.engine.whatifs.runner import Runner
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.app import create_app
+from lingjing.interfaces.http.events import PATH as EVENTS
+from lingjing.interfaces.http.events import Events
 from lingjing.interfaces.http.gate import AccessGuard
 from lingjing.interfaces.http.observations import PATH as OBSERVATIONS
 from lingjing.interfaces.http.operations import PATHS, Meters, Operations
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard, host_name
+from lingjing.interfaces.http.shelf import Shelf
 from lingjing.interfaces.ngsild.app import Application
 from lingjing.interfaces.ngsild.living import ROUTES, Living
 from lingjing.interfaces.ngsild.requests import BASE
@@ -32,6 +39,7 @@ class Root:
         operations: Health, readiness and figures.
         hosts: Host names that are answered; None answers to any.
         sensors: Takes observations; None where nothing flows in.
+        events: Tells viewers what happens.
     """
 
     def __init__(
@@ -41,8 +49,10 @@ class Root:
         operations: ASGIApp,
         hosts: frozenset[str] | None,
         sensors: ASGIApp | None = None,
+        events: ASGIApp | None = None,
     ) -> None:
         self.page = page
+        self._events = None if events is None else Guard(events, hosts)
         self._sensors = None if sensors is None else Guard(sensors, hosts)
         self._interface = interface
         self._operations = Guard(operations, hosts)
@@ -62,6 +72,8 @@ class Root:
             await self._operations(scope, receive, send)
         elif path == OBSERVATIONS and self._sensors is not None and scope["type"] == "http":
             await self._sensors(scope, receive, send)
+        elif path == EVENTS and self._events is not None and scope["type"] == "http":
+            await self._events(scope, receive, send)
         else:
             await self.page(scope, receive, send)
 
@@ -95,6 +107,7 @@ def create_root(
     web_dir: Path | None = None,
     meters: Meters | None = None,
     sensors: ASGIApp | None = None,
+    live_settings: LiveSettings | None = None,
     what_ifs: Runner | None = None,
 ) -> Root:
     """The whole server over one ledger and one data folder.
@@ -107,9 +120,19 @@ def create_root(
         web_dir: Where the built page lies; the one in the package by default.
         meters: Where answers are counted.
         sensors: Takes observations; None where nothing flows in.
+        live_settings: How viewers are told what happens.
         what_ifs: Carries what-ifs out; None leaves them out.
     """
     hosts = answered_hosts(gate)
+
+    @contextlib.asynccontextmanager
+    async def alongside() -> AsyncIterator[None]:
+        async with Living(service)():
+            try:
+                yield
+            finally:
+                page.state.live.stop()
+
     page = create_app(
         data_dir,
         web_dir,
@@ -117,14 +140,21 @@ def create_root(
         ledger=service.ledger,
         gate=gate,
         hosts=hosts,
-        alongside=Living(service),
+        alongside=alongside,
         what_ifs=what_ifs,
     )
     operations = Operations(service.ledger, meters or Meters(), service.read_long)
     guarded = operations if gate is None else AccessGuard(operations, gate)
     if sensors is not None and gate is not None:
         sensors = AccessGuard(sensors, gate)
-    return Root(Application(service, ROUTES, HEADERS), page, guarded, hosts, sensors)
+    shelf: Shelf = page.state.shelf
+    watcher = Watcher(lambda: shelf.store, data_dir, shelf.tiles)
+    live = Live(service.ledger, watcher, live_settings)
+    page.state.live = live
+    events: ASGIApp = Events(live, gate)
+    if gate is not None:
+        events = AccessGuard(events, gate)
+    return Root(Application(service, ROUTES, HEADERS), page, guarded, hosts, sensors, events)
 
 
 def answered_hosts(gate: Gate | None) -> frozenset[str] | None:

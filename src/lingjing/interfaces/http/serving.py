@@ -19,6 +19,7 @@ from lingjing.engine.ingest import Intake
 from lingjing.engine.ingest_mqtt import MqttIntake
 from lingjing.engine.ingest_rules import read_rules
 from lingjing.engine.keeping import RunKeeper
+from lingjing.engine.live import Live
 from lingjing.engine.settings import STORE_VARIABLE, open_ledger
 from lingjing.engine.whatifs.runner import Runner
 from lingjing.interfaces.http.corking import CorkedProtocol
@@ -140,6 +141,19 @@ def serve(
         listening.close()
 
 
+class _Server(uvicorn.Server):
+    """Tells viewers that it stops before it waits for them to go."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._live.stop()
+        await super().shutdown(sockets)
+
+
 def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_browser: bool) -> None:
     address, port = listening.getsockname()[:2]
     settings = read_settings(wanted.data_dir / ACCESS_FILE)
@@ -179,7 +193,7 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     what_ifs.start()
     listener = None if rules.mqtt is None else MqttIntake(intake, rules)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, root.page.state.live).run(sockets=[listening])
     finally:
         if listener is not None:
             listener.close()

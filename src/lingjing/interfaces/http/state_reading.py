@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lingjing.engine.tiles import Numbering
+from lingjing.engine.tiles_keeping import Numbering
 from lingjing.engine.tiles_layers import layer_of
 from lingjing.interfaces.http.runs import LEVELS, RunReader, run_head
 from lingjing.interfaces.http.state import event_quantities

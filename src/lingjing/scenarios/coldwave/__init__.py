@@ -11,6 +11,7 @@ from lingjing.scenarios.coldwave.blocks import BUDGET_BYTES
 from lingjing.scenarios.coldwave.remedies import remedies_of
 from lingjing.scenarios.coldwave.review import compare
 from lingjing.scenarios.coldwave.roads import foresee_roads
+from lingjing.scenarios.coldwave.sensors import Hearing
 from lingjing.scenarios.coldwave.settings import read_settings
 from lingjing.scenarios.coldwave.tanks import foresee_tanks
 from lingjing.scenarios.coldwave.water import PIPE_KINDS, foresee_water
@@ -22,6 +23,7 @@ from lingjing.scenarios.coldwave.work_water import water
 from lingjing.sdk import (
     Alarm,
     Foreseen,
+    Heard,
     Outcome,
     Outlook,
     Progress,
@@ -58,6 +60,7 @@ class Coldwave(Scenario):
         kinds = ("RoadSegment", *PIPE_KINDS, "WaterTank")
         present = [kind for kind in kinds if len(twin.view(kind))]
         outcomes: list[Outcome] = []
+        hearing = Hearing(outlook.heard)
         for position, kind in enumerate(present):
             report = _reporter(progress, kind, position, len(present))
             view, rng = twin.view(kind), _generator(seed, kind)
@@ -71,15 +74,21 @@ class Coldwave(Scenario):
                     rng=rng,
                     report=report,
                     budget_bytes=budget,
+                    hearing=hearing,
                 )
             elif kind == "WaterTank":
-                made = foresee_tanks(view, outlook, rng=rng, report=report, budget_bytes=budget)
+                made = foresee_tanks(
+                    view, outlook, rng=rng, report=report, budget_bytes=budget, hearing=hearing
+                )
             else:
-                made = foresee_water(view, outlook, rng=rng, report=report, budget_bytes=budget)
+                made = foresee_water(
+                    view, outlook, rng=rng, report=report, budget_bytes=budget, hearing=hearing
+                )
             outcomes.extend(made)
         outcomes.extend(cold_exposure(twin.view("Facility"), outlook, settings))
-        known = facts(outlook, settings)
-        return Foreseen(tuple(outcomes), _remarks(twin, outcomes, known), outlook.window, known)
+        known, heard = facts(outlook, settings), hearing.close()
+        remarks = (*_remarks(twin, outcomes, known), *_remark_of_sensors(heard))
+        return Foreseen(tuple(outcomes), remarks, outlook.window, known, heard)
 
     def answer(self, twin: Twin, foreseen: Foreseen) -> Sequence[Work]:
         """Salt, insulation, dripping taps, patrols, checks, notices and shelters."""
@@ -119,6 +128,14 @@ def _reporter(progress: Progress, kind: str, position: int, count: int) -> Calla
         progress.report((position + done) / count, text)
 
     return report
+
+
+def _remark_of_sensors(heard: Sequence[Heard]) -> tuple[Text, ...]:
+    """How many sensors corrected the run, and how many were not believed."""
+    if not heard:
+        return ()
+    taken = sum(item.reason is None for item in heard)
+    return (both("remark.sensors", taken=taken, refused=len(heard) - taken),)
 
 
 def _remarks(twin: Twin, outcomes: Sequence[Outcome], known: dict[str, float]) -> tuple[Text, ...]:

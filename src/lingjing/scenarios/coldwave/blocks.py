@@ -94,6 +94,11 @@ class Reducer:
         """Add an event that stays, by its onset [block, members], NaN where it never comes."""
         self._event(quantity, onset_hours, ensemble.since(onset_hours, hours))
 
+    def sensor_gain(self, gain: NDArray[np.float64]) -> None:
+        """Say of everything added so far how far sensors corrected it [block]."""
+        for part in self.parts.values():
+            part["sensor_gain"] = gain.astype(np.float32)
+
     def _event(self, quantity: str, onset_hours: Floats, hourly: Floats) -> None:
         self.parts[quantity] = {
             "probability": ensemble.probability(np.isfinite(onset_hours)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from lingjing.physics.road import (
     RoadForcing,
     RoadHistory,
     RoadParameters,
+    RoadShade,
     simulate_roads,
 )
 from lingjing.scenarios.coldwave.blocks import (
@@ -28,6 +30,13 @@ from lingjing.scenarios.coldwave.blocks import (
     outcomes_of,
     over_blocks,
 )
+from lingjing.scenarios.coldwave.sensed_roads import (
+    QUANTITY,
+    Places,
+    SensedRoads,
+    listen_to_roads,
+)
+from lingjing.scenarios.coldwave.sensors import Hearing, matched, metres
 from lingjing.scenarios.coldwave.settings import ColdwaveSettings, Numbers
 from lingjing.scenarios.coldwave.shade import (
     HORIZON_STEP_DEG,
@@ -38,7 +47,7 @@ from lingjing.scenarios.coldwave.shade import (
     shade_of,
     sun_of,
 )
-from lingjing.scenarios.coldwave.situations import Situations, distinguish
+from lingjing.scenarios.coldwave.situations import Situations
 from lingjing.sdk import Outcome, Outlook, TwinView
 
 SLIPPERY_MM: Final = 0.1
@@ -90,10 +99,13 @@ def by_class(view: TwinView, name: str, table: Numbers) -> NDArray[np.float64]:
     return np.where(np.isnan(known), assumed, known)
 
 
-def situations_of_roads(
-    view: TwinView, settings: ColdwaveSettings, around: Surroundings | None = None
-) -> Situations:
-    """Distinct segments under the sky.
+def places_of_roads(
+    view: TwinView,
+    settings: ColdwaveSettings,
+    around: Surroundings | None,
+    latitude_deg: float,
+) -> Places:
+    """Segments under the sky, with what tells them apart.
 
     A sky view that the map gives goes before the one that the buildings leave; decks and ramps
     stand above what would shade them.
@@ -116,7 +128,12 @@ def situations_of_roads(
         **salted(view),
     }
     kept = open_roads(view)
-    return distinguish({name: values[kept] for name, values in parameters.items()}, STEPS)
+    return Places(
+        {name: values[kept] for name, values in parameters.items()},
+        STEPS,
+        metres(view, latitude_deg)[kept],
+        view.ids[kept],
+    )
 
 
 def salted(view: TwinView) -> dict[str, Numbers64]:
@@ -138,6 +155,7 @@ def foresee_roads(
     rng: np.random.Generator,
     report: Report,
     budget_bytes: int = BUDGET_BYTES,
+    hearing: Hearing | None = None,
 ) -> tuple[Outcome, ...]:
     """All outcomes of the district's roads under the sky.
 
@@ -149,41 +167,91 @@ def foresee_roads(
         rng: Draws the physics' uncertain parameters, one set a member.
         report: Takes the finished share.
         budget_bytes: Memory for one block; no influence on the results.
+        hearing: Takes what becomes of the sensors' word.
     """
     kept = open_roads(view)
     if not bool(kept.any()):
         return ()
     around = look_around(view, buildings)
-    situations = situations_of_roads(view, settings, around)
+    places = places_of_roads(view, settings, around, outlook.latitude_deg)
     parameters = RoadParameters.sampled(outlook.members, rng)
     forcing = _forcing(outlook)
     sun = None
     if around is not None:
         sun = sun_of(outlook, np.asarray(forcing.shortwave_down_W_m2, dtype=np.float32))
-    shared = (forcing, parameters, outlook.spin_up_hours, sun, local_hours(outlook.times))
-    blocks = over_blocks(_block, shared, situations, outlook, 8, budget_bytes, report)
-    return outcomes_of("RoadSegment", view.ids[kept], situations.index, blocks)
+    heard = _listen(view, places, outlook, (forcing, parameters, sun), hearing or Hearing(()))
+    situations, sensed = heard if heard is not None else (places.plain(), None)
+    shared = (
+        forcing, parameters, outlook.spin_up_hours, sun, local_hours(outlook.times), sensed
+    )  # fmt: skip
+    arrays = 8 if sensed is None else 12  # the flux that lacks comes in double precision
+    blocks = over_blocks(_block, shared, situations, outlook, arrays, budget_bytes, report)
+    return outcomes_of("RoadSegment", places.ids, situations.index, blocks)
 
 
-Shared = tuple[RoadForcing, RoadParameters, int, Sun | None, NDArray[np.int64]]
+def _listen(
+    view: TwinView,
+    places: Places,
+    outlook: Outlook,
+    weather: tuple[RoadForcing, RoadParameters, Sun | None],
+    hearing: Hearing,
+) -> tuple[Situations, SensedRoads] | None:
+    """What the district's road sensors teach; None where there are none to believe."""
+    rows, readings_C = matched(view, outlook.readings_of("RoadSegment", QUANTITY))
+    under_sky = open_roads(view)
+    heard = under_sky[rows]
+    sensors = (np.cumsum(under_sky) - 1)[rows[heard]]
+    if not sensors.size:
+        return None
+    forcing, parameters, sun = weather
+    known = outlook.spin_up_hours + 1
+    plain = places.plain()
+    block = {name: values[plain.index[sensors]] for name, values in plain.columns.items()}
+    earlier = _until(forcing, known)
+    shade = None
+    if sun is not None:
+        lit = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
+        shade = RoadShade(np.asarray(lit.lit)[:, :known], np.asarray(lit.direct_share)[:, :known])
+    return listen_to_roads(
+        places, sensors, readings_C[heard], (earlier, parameters), shade, _columns(block),
+        hearing, outlook.times.size,
+    )  # fmt: skip
+
+
+def _until(forcing: RoadForcing, hours: int) -> RoadForcing:
+    """The first hours of a forcing."""
+    parts = {item.name: getattr(forcing, item.name) for item in fields(forcing)}
+    return replace(forcing, **{
+        name: np.asarray(values)[..., :hours] for name, values in parts.items()
+        if values is not None
+    })  # fmt: skip
+
+
+Shared = tuple[RoadForcing, RoadParameters, int, Sun | None, NDArray[np.int64], SensedRoads | None]
 
 
 def _block(shared: Shared, block: Columns) -> Parts:
     """The outcomes of one block of situations."""
-    forcing, parameters, first_output, sun, clock = shared
+    forcing, parameters, first_output, sun, clock, sensed = shared
     shade = None
     if sun is not None:
         shade = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
+    told = None
+    if sensed is not None:
+        told = sensed.readings(block, np.shape(forcing.air_temperature_C)[0])
     history = simulate_roads(
         _columns(block),
         forcing,
         parameters,
         shade=shade,
+        readings=told,
         salt_g_m2=_rounds(block, clock, first_output),
         first_output=first_output,
     )
     reducer = Reducer()
     _collect(reducer, history)
+    if sensed is not None:
+        reducer.sensor_gain(sensed.gain[block["row"].astype(np.int64)])
     return reducer.parts
 
 

@@ -18,7 +18,9 @@ from lingjing.scenarios.coldwave.blocks import (
     outcomes_of,
     over_blocks,
 )
-from lingjing.scenarios.coldwave.situations import Situations, distinguish
+from lingjing.scenarios.coldwave.sensed_water import measured_supply
+from lingjing.scenarios.coldwave.sensors import Hearing
+from lingjing.scenarios.coldwave.situations import distinguish
 from lingjing.scenarios.coldwave.water import (
     MATERIALS,
     RENEWALS_BY_HOUR,
@@ -53,13 +55,13 @@ STEPS: Final = {
 }
 
 
-def situations_of_tanks(view: TwinView) -> Situations:
-    """Distinct tanks. Households with none recorded count as a turnover of one a day."""
+def parameters_of_tanks(view: TwinView) -> Columns:
+    """What tells tanks apart [n]. None recorded as households count as a turnover of one a day."""
     volume = np.maximum(view.number("volume", VOLUME_M3), STEPS["volume_m3"])
     households = view.number("households")
     turnover = np.where(np.isnan(households), 1.0, households * USE_M3_PER_HOUSEHOLD_DAY / volume)
     material = view.text("material", "stainless_steel")
-    parameters = {
+    return {
         "volume_m3": volume,
         "water_depth_m": np.maximum(
             view.number("water_depth", WATER_DEPTH_M), STEPS["water_depth_m"]
@@ -69,7 +71,6 @@ def situations_of_tanks(view: TwinView) -> Situations:
         **insulation(view),
         **surroundings(view),
     }
-    return distinguish(parameters, STEPS)
 
 
 def foresee_tanks(
@@ -79,11 +80,16 @@ def foresee_tanks(
     rng: np.random.Generator,
     report: Report,
     budget_bytes: int = BUDGET_BYTES,
+    hearing: Hearing | None = None,
 ) -> tuple[Outcome, ...]:
     """All outcomes of the tanks; arguments as in `foresee_roads`."""
     if not len(view):
         return ()
-    situations = situations_of_tanks(view)
+    columns = parameters_of_tanks(view)
+    columns["supply_temperature_C"] = measured_supply(
+        view, outlook, columns["supply_temperature_C"], hearing or Hearing(())
+    )
+    situations = distinguish(columns, STEPS)
     parameters = TankParameters.sampled(outlook.members, rng)
     forcing = TankForcing(
         air_temperature_C=outlook.forcings["air_temperature"],

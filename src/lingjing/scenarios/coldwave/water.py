@@ -27,7 +27,14 @@ from lingjing.scenarios.coldwave.blocks import (
     outcomes_of,
     over_blocks,
 )
-from lingjing.scenarios.coldwave.situations import Situations, distinguish
+from lingjing.scenarios.coldwave.sensed_water import (
+    SensedWater,
+    listen_to_water,
+    measured_supply,
+    simulate_sensed,
+)
+from lingjing.scenarios.coldwave.sensors import Hearing
+from lingjing.scenarios.coldwave.situations import distinguish
 from lingjing.sdk import Outcome, Outlook, TwinView
 
 PIPE_KINDS: Final = ("WaterPipe", "Riser", "MeterBox", "Valve", "Tap")
@@ -148,11 +155,11 @@ def insulation(view: TwinView) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def situations_of_water(view: TwinView) -> Situations:
-    """Distinct assets of a pipe kind."""
+def parameters_of_water(view: TwinView) -> Columns:
+    """What tells the assets of a pipe kind apart [n]."""
     assumed = ASSUMED[view.kind]
     material = view.text("material", assumed.material)
-    parameters = {
+    return {
         "inner_diameter_mm": view.number("inner_diameter", assumed.inner_diameter_mm),
         "wall_thickness_mm": view.number("wall_thickness", assumed.wall_thickness_mm),
         "material": np.array([MATERIALS.index(item) for item in material], dtype=np.float64),
@@ -162,7 +169,6 @@ def situations_of_water(view: TwinView) -> Situations:
         "sun_exposure": _by_location(view)[:, 2],
         **dripping(view),
     }
-    return distinguish(parameters, STEPS)
 
 
 def dripping(view: TwinView) -> dict[str, NDArray[np.float64]]:
@@ -182,11 +188,16 @@ def foresee_water(
     rng: np.random.Generator,
     report: Report,
     budget_bytes: int = BUDGET_BYTES,
+    hearing: Hearing | None = None,
 ) -> tuple[Outcome, ...]:
     """All outcomes of one pipe kind; arguments as in `foresee_roads`."""
     if not len(view):
         return ()
-    situations = situations_of_water(view)
+    hearing = hearing or Hearing(())
+    columns = parameters_of_water(view)
+    columns["supply_temperature_C"] = measured_supply(
+        view, outlook, columns["supply_temperature_C"], hearing
+    )
     parameters = PipeParameters.sampled(outlook.members, rng)
     forcing = PipeForcing(
         air_temperature_C=outlook.forcings["air_temperature"],
@@ -194,18 +205,31 @@ def foresee_water(
         use_profile=RENEWALS_BY_HOUR[local_hours(outlook.times)],
         shortwave_down_W_m2=at_instants(outlook.forcings["shortwave_down"]),
     )
-    shared = (forcing, parameters, outlook.spin_up_hours, view.kind)
+    heard = listen_to_water(
+        view, outlook, (forcing, parameters), (columns, STEPS), columns_of, hearing, rng
+    )
+    situations, sensed = heard if heard is not None else (distinguish(columns, STEPS), None)
+    shared = (forcing, parameters, outlook.spin_up_hours, view.kind, sensed)
     blocks = over_blocks(_block, shared, situations, outlook, 5, budget_bytes, report)
     return outcomes_of(view.kind, view.ids, situations.index, blocks)
 
 
-def _block(shared: tuple[PipeForcing, PipeParameters, int, str], block: Columns) -> Parts:
+def _block(
+    shared: tuple[PipeForcing, PipeParameters, int, str, SensedWater | None], block: Columns
+) -> Parts:
     """The outcomes of one block of situations."""
-    forcing, parameters, first_output, kind = shared
-    columns = columns_of(kind, block)
-    history = simulate_pipes(columns, forcing, parameters, first_output=first_output)
+    forcing, parameters, first_output, kind, sensed = shared
     reducer = Reducer()
+    if sensed is None:
+        columns = columns_of(kind, block)
+        history = simulate_pipes(columns, forcing, parameters, first_output=first_output)
+        _collect(reducer, history)
+        return reducer.parts
+    history, gain = simulate_sensed(
+        kind, block, forcing, parameters, sensed, columns_of, first_output
+    )
     _collect(reducer, history)
+    reducer.sensor_gain(gain)
     return reducer.parts
 
 
