@@ -81,7 +81,8 @@ export class LingjingSearch extends LitElement {
           @input=${(event: Event) => this.onInput((event.target as HTMLInputElement).value)}
           @focus=${() => (this.open = this.found !== null)}
           @keydown=${(event: KeyboardEvent) => this.onKey(event)} />
-        <div id="search-list" class="search-list" role="listbox" aria-label=${t("search.results")} ?hidden=${!shown}>${shown ? this.options() : nothing}</div>
+        <div id="search-list" class="search-list" role="listbox" aria-label=${t("search.results")} ?hidden=${!shown}
+          @mousedown=${(event: Event) => event.preventDefault() /* the field keeps the focus */}>${shown ? this.options() : nothing}</div>
         <p class="visually-hidden" aria-live="polite">${shown && this.found ? t("search.said", { n: this.found.total }) : ""}</p>
         ${this.trouble ? html`<p class="muted" role="status">${t("search.trouble")}</p>` : nothing}
       </div>
@@ -105,7 +106,8 @@ export class LingjingSearch extends LitElement {
   }
 
   private option(hit: Hit, place: number) {
-    const where = [named(hit.sub_district), hit.address === of(hit.title) ? "" : hit.address].filter(Boolean).join(" · ");
+    const street = hit.sub_district === hit.title["zh-CN"] ? "" : named(hit.sub_district);
+    const where = [street, hit.address === of(hit.title) ? "" : hit.address].filter(Boolean).join(" · ");
     return html`<div class="search-option" role="option" id="search-option-${place}" aria-selected=${this.at === place} @click=${() => this.take(hit)}>
       <span class="search-name">${of(hit.title)}</span>
       <span class="muted">${where}${hit.count > 1 ? html` <span class="search-count">${t("search.count", { n: hit.count })}</span>` : nothing}</span>
