@@ -54,6 +54,8 @@ export interface RunDetail extends RunHead {
     /** What the weather of the run calls for. */
     alarm?: { level: "act" | "watch"; text: Text };
   };
+  /** How the run came about; a what-if's run names it. */
+  record?: { whatif?: { name: string; base: string } };
 }
 
 export interface WorkRow {

@@ -4,7 +4,8 @@
  */
 
 export const MODES = ["probability", "onset"] as const;
-export type Mode = (typeof MODES)[number];
+/** How a map may be coloured: what a person can choose, and what differs between two runs. */
+export type Mode = (typeof MODES)[number] | "difference";
 export type Theme = "day" | "night";
 
 export interface Step {
@@ -27,19 +28,46 @@ const ONSET: Record<Theme, readonly string[]> = {
   night: ["#b1ffdc", "#6ae2d4", "#2abfd4", "#1997cf", "#346fb8", "#414a94"],
 };
 
+/** Class of nothing: no result, or none worth a colour. */
+export const NONE = -1;
+
+/** Lower bounds of a change that gets a colour, 0 to 1, in either direction. */
+export const DIFFERENCE_BOUNDS = [0.05, 0.2, 0.6] as const;
+/** The byte of no change; see `compare-stage.ts`. */
+const NO_CHANGE = 128;
+/** Blue for less likely, orange for more: told apart with any colour blindness, even in lightness. */
+const DIFFERENCE: Record<Theme, readonly string[]> = {
+  day: ["#0b4a8f", "#3f86c4", "#a3c8e6", "#f6bd84", "#d9731b", "#8a3a00"],
+  night: ["#b5dcff", "#5f9fd8", "#2b5884", "#74451a", "#d0832f", "#ffd39a"],
+};
+
+/** The steps of a difference, the greatest relief first; between the middle two nothing is drawn. */
+export function differenceSteps(theme: Theme): { id: string; colour: string }[] {
+  const ids = ["much-less", "less", "little-less", "little-more", "more", "much-more"];
+  return ids.map((id, at) => ({ id, colour: DIFFERENCE[theme][at] ?? "#888888" }));
+}
+
+/** Class of a signed change, −1 to 1. */
+function differenceClass(change: number): number {
+  const [little, some, much] = DIFFERENCE_BOUNDS;
+  const size = Math.abs(change);
+  if (size < little) return NONE;
+  const step = size < some ? 0 : size < much ? 1 : 2;
+  return change < 0 ? 2 - step : 3 + step;
+}
+
 export function steps(mode: Mode, theme: Theme): Step[] {
+  if (mode === "difference") return differenceSteps(theme).map(({ colour }, from) => ({ from, colour }));
   const bounds: readonly number[] =
     mode === "probability" ? PROBABILITY_BOUNDS.map((bound) => Math.ceil(bound * 255)) : ONSET_BOUNDS;
   const colours = (mode === "probability" ? PROBABILITY : ONSET)[theme];
   return bounds.map((from, at) => ({ from, colour: colours[at] ?? "#888888" }));
 }
 
-/** Class of nothing: no result, or none worth a colour. */
-export const NONE = -1;
-
 /** Class of each of the 256 bytes that a state may hold; `NONE` where nothing is drawn. */
 export function classes(mode: Mode): Int8Array {
   const table = new Int8Array(256).fill(NONE);
+  if (mode === "difference") return table.map((_, byte) => differenceClass((byte - NO_CHANGE) / 127));
   const scale = steps(mode, "day");
   for (let byte = 0; byte < 256; byte++) {
     if (mode === "onset" && byte === 255) continue;
@@ -49,7 +77,7 @@ export function classes(mode: Mode): Int8Array {
 }
 
 /** First and last class that get a mark beside their colour: 60 % and more, or within 12 h. */
-export const STRONG: Record<Mode, readonly [number, number]> = { probability: [3, 4], onset: [0, 1] };
+export const STRONG: Record<Mode, readonly [number, number]> = { probability: [3, 4], onset: [0, 1], difference: [9, 9] };
 
 export interface BaseColours {
   background: string;

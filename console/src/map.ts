@@ -56,6 +56,7 @@ export class LingjingMap extends LitElement {
     outlines: { type: String },
     solid: { type: Boolean },
     sunlit: { type: Boolean },
+    label: { type: String },
     unable: { state: true },
     pointed: { attribute: false },
   };
@@ -81,6 +82,8 @@ export class LingjingMap extends LitElement {
   declare solid: boolean;
   /** Whether shadows are drawn. */
   declare sunlit: boolean;
+  /** What the map is called where there are two; empty for the only one. */
+  declare label: string;
   /** Whether this browser cannot draw a map. */
   declare unable: boolean;
 
@@ -115,6 +118,7 @@ export class LingjingMap extends LitElement {
     this.outlines = "";
     this.solid = false;
     this.sunlit = false;
+    this.label = "";
     this.unable = false;
     this.pointed = null;
   }
@@ -190,6 +194,7 @@ export class LingjingMap extends LitElement {
       for (const layer of ["roads", "buildings"] as const) this.painter?.clear(layer);
     }
     if (has("theme", "language", "scale", "mode", "solid", "addresses")) this.restyle();
+    if (has("label")) this.nameCanvas();
     if (has("solid")) this.stand();
     if (has("assets")) this.fillAssets();
     if (has("addresses", "states", "hour", "assets", "mode")) this.paint();
@@ -263,7 +268,7 @@ export class LingjingMap extends LitElement {
   }
 
   private nameCanvas(): void {
-    this.querySelector("canvas")?.setAttribute("aria-label", t("map.title"));
+    this.querySelector("canvas")?.setAttribute("aria-label", this.label || t("map.title"));
     this.querySelector(".maplibregl-ctrl-zoom-in")?.setAttribute("aria-label", t("map.zoomIn"));
     this.querySelector(".maplibregl-ctrl-zoom-out")?.setAttribute("aria-label", t("map.zoomOut"));
     this.querySelector(".maplibregl-ctrl-compass")?.setAttribute("aria-label", t("map.north"));
@@ -400,7 +405,7 @@ export class LingjingMap extends LitElement {
     const table = classes(this.mode);
     for (const layer of ["roads", "buildings", "assets"] as const) {
       const state = layer === "assets" ? this.assetState : this.states[layer];
-      const values = state && (this.mode === "probability" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
+      const values = state && (this.mode !== "onset" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
       const inTiles = layer !== "assets" && typeof this.addresses[layer] === "object";
       this.painter?.paint(layer, values ? classesOf(values, table) : null, inTiles ? layer : undefined);
     }

@@ -18,6 +18,7 @@ import msgspec
 
 from lingjing.engine.access_keys import KeyRing
 from lingjing.engine.access_tokens import OidcSettings, TokenReader
+from lingjing.engine.settings import TWIN_FILE, open_ledger, store_url
 from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, Place
 
@@ -136,6 +137,33 @@ def read_settings(path: Path) -> AccessSettings:
         raise LingjingError(
             "access.bad-settings", Place(file=str(path)), detail=str(error)
         ) from error
+
+
+def require_somebody(data: Path, store: str | None) -> None:
+    """Refuse to serve beyond this machine where nobody could come in, before anything is made.
+
+    Args:
+        data: The data folder; it may be absent, and stays so.
+        store: Address of the twin, where it is not the file in the folder.
+
+    Raises:
+        LingjingError: `access.not-configured`; what reading the settings and the twin raises.
+    """
+    if read_settings(data / ACCESS_FILE).oidc is not None:
+        return
+    if store_url(store) is None and not (data / TWIN_FILE).is_file():
+        raise LingjingError("access.not-configured")
+    try:
+        with open_ledger(data, store, read_only=True) as ledger:
+            has_key = KeyRing(ledger).any()
+    except LingjingError as error:
+        if error.code != "twin.older-schema":
+            raise
+        # One that must be brought forward first is asked again once it is open; where there are
+        # no tables at all, there are no keys.
+        has_key = error.values.get("found") != 0
+    if not has_key:
+        raise LingjingError("access.not-configured")
 
 
 class Gate:

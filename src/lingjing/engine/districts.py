@@ -29,7 +29,7 @@ from lingjing.engine.district_features import (
     shares,
 )
 from lingjing.sdk.contract import Progress
-from lingjing.sources.batches import Batch, Feature
+from lingjing.sources.batches import Batch, Feature, without_collecting
 from lingjing.sources.fetching import Fetcher
 from lingjing.sources.heights import with_heights
 from lingjing.sources.map_files import CITYJSON, PARQUET, detect
@@ -98,7 +98,8 @@ def import_map(
     desk.tell(0.0, "read")
     source = f"map:{_stem(path)}"
     batch = read_map(path, source, crs=crs, kind=kind, encoding=encoding)
-    features = list(batch.features)
+    with without_collecting():
+        features = list(batch.features)
     form = detect(path)
     with contextlib.ExitStack() as whole:
         if add:
@@ -141,7 +142,8 @@ def _taken_in(
 ) -> DistrictImport:
     """The district with the map's features and what is inferred from them."""
     desk.tell(0.3, "infer")
-    base, inferred = _described(desk, batch, features, seed)
+    with without_collecting():
+        base, inferred = _described(desk, batch, features, seed)
     if adding:
         # the assets of the buildings that were there stay under the model's own name
         own = batch.name.partition(":")[2]
@@ -172,9 +174,9 @@ def _described(
     buildings = [feature for feature in features if feature.kind == "Building"]
     described = list(describe_buildings(buildings, desk.pack, seed))
     rest = [feature for feature in features if feature.kind != "Building"]
-    base = replace(batch, features=with_heights([*described, *rest], desk.pack, batch.report))
-    # Assets follow from what the source says of storeys, not from guessed heights.
-    return base, [infer_assets(described, desk.pack, seed)]
+    whole = with_heights([*described, *rest], desk.pack, batch.report)
+    # Storeys are settled by now; assets do not follow from guessed heights.
+    return replace(batch, features=whole), [infer_assets(whole, desk.pack, seed)]
 
 
 def import_inventory(

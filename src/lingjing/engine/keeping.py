@@ -82,9 +82,9 @@ class RunKeeper:
     def look(self) -> int:
         """Bring in what is new; how many runs."""
         kept = 0
-        for run in list_runs(self._data_dir):
-            if run.path.name in self._known or self._stopping.is_set():
-                continue
+        for run in list_runs(self._data_dir, without=self._known):
+            if self._stopping.is_set():
+                break
             # A run that cannot be taken over now is looked at again after the next start.
             self._known.add(run.path.name)
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -143,14 +143,19 @@ class RunFolder:
         return pq.read_table(self.path / name, filters=filters or None, memory_map=True)
 
 
-def list_runs(data_dir: Path) -> list[RunFolder]:
-    """Finished runs kept in a data folder, the newest first; half-made folders are left out."""
+def list_runs(data_dir: Path, without: Container[str] = ()) -> list[RunFolder]:
+    """Finished runs kept in a data folder, the newest first; half-made folders are left out.
+
+    Args:
+        data_dir: The data folder.
+        without: Names of runs that are not wanted; nothing of them is read.
+    """
     parent = data_dir / RUNS
     if not parent.is_dir():
         return []
     found = []
     for folder in parent.iterdir():
-        if folder.name.startswith(".") or not folder.is_dir():
+        if folder.name.startswith(".") or folder.name in without or not folder.is_dir():
             continue
         try:
             run = RunFolder(folder)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from lingjing.engine.settings import TWIN_FILE, open_ledger
+from lingjing.engine.settings import TWIN_FILE, open_ledger, store_url
+from lingjing.twin.ledger import Ledger
 from lingjing.vocabulary import LingjingError, Place
 
 SEALED: Final = "sealed"
@@ -61,10 +63,11 @@ def restore(source: Path, data: Path, store: str | None) -> dict[str, int]:
     """
     if not source.is_file():
         raise LingjingError("twin.cannot-open", Place(file=str(source)), path=source)
-    if store is not None:
+    address = store_url(store)
+    if address is not None:
         from lingjing.twin.postgres_care import restore as restore_tables  # noqa: PLC0415
 
-        restore_tables(store, source)
+        restore_tables(address, source)
     else:
         from lingjing.twin.sqlite_ledger import SqliteLedger  # noqa: PLC0415
 
@@ -83,7 +86,8 @@ def copy(source: tuple[Path, str | None], target: tuple[Path, str | None]) -> Mo
 
     Args:
         source: Data folder, and the address where it lies elsewhere.
-        target: The same of the new one.
+        target: The same of the new one; without an address it is the file in the folder, whatever
+            the environment says of the twin that is in use.
 
     Raises:
         LingjingError: `twin.not-empty`, `twin.target-exists`.
@@ -92,7 +96,7 @@ def copy(source: tuple[Path, str | None], target: tuple[Path, str | None]) -> Mo
     if target[1] is None and (target[0] / TWIN_FILE).exists():
         path = target[0] / TWIN_FILE
         raise LingjingError("twin.target-exists", Place(file=str(path)), path=path)
-    with open_ledger(*source, read_only=True) as old, open_ledger(*target) as new:
+    with open_ledger(*source, read_only=True) as old, _open_exactly(*target) as new:
         giving: Any = old
         taking: Any = new
         with contextlib.closing(giving.parts()) as stream:
@@ -100,10 +104,24 @@ def copy(source: tuple[Path, str | None], target: tuple[Path, str | None]) -> Mo
         return Moved(old.size(), new.size(), tuple(new.check()))
 
 
+@contextlib.contextmanager
+def _open_exactly(data: Path, store: str | None) -> Iterator[Ledger]:
+    """The twin at an address, or the file in a folder where none is given."""
+    if store is not None:
+        with open_ledger(data, store) as ledger:
+            yield ledger
+        return
+    from lingjing.twin.sqlite_ledger import SqliteLedger  # noqa: PLC0415
+
+    data.mkdir(parents=True, exist_ok=True)
+    with SqliteLedger(data / TWIN_FILE) as ledger:
+        yield ledger
+
+
 def _require(data: Path, store: str | None) -> None:
     """Refuse a data folder without a twin, rather than make an empty one."""
     path = data / TWIN_FILE
-    if store is None and not path.is_file():
+    if store_url(store) is None and not path.is_file():
         raise LingjingError("twin.cannot-open", Place(file=str(path)), path=path)
 
 

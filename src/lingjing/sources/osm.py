@@ -392,8 +392,14 @@ class _Reading:
         lengths, keep = clean_lines(lines, names, self.report)
         self.report.repaired["split-at-junction"] = len(names) - len(np.unique(pieces.way))
         measured = Provenance("inferred", SOURCE, rule="length-of-line", confidence=0.99)
+        # a node stands at the end of several segments: one instance each
+        node_of = {
+            number: Attribute(f"osm-node-{number}", self.tags.imported)
+            for number in np.unique(ends[keep]).tolist()
+        }
+        whole_ends = ends.tolist()
         for index in np.flatnonzero(keep).tolist():
-            start, stop = ends[index]
+            start, stop = whole_ends[index]
             yield Feature(
                 "RoadSegment",
                 names[index],
@@ -401,8 +407,8 @@ class _Reading:
                 self.road_attributes[int(pieces.way[index])]
                 | {
                     "length": Attribute(round(float(lengths[index]), 3), measured),
-                    "from_node": Attribute(f"osm-node-{start}", self.tags.imported),
-                    "to_node": Attribute(f"osm-node-{stop}", self.tags.imported),
+                    "from_node": node_of[start],
+                    "to_node": node_of[stop],
                 },
             )
 

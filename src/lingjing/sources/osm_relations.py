@@ -43,9 +43,9 @@ def area_relations(relations: Iterable[osmium.osm.Relation]) -> list[AreaRelatio
     """Those relations that are buildings, parts, facilities or sub-districts drawn as areas."""
     found = []
     for relation in relations:
-        tags = dict(relation.tags)
-        if tags.get("type") not in {"multipolygon", "boundary"}:
+        if relation.tags.get("type") not in {"multipolygon", "boundary"}:
             continue
+        tags = dict(relation.tags)
         wanted = is_building(tags) or is_part(tags) or is_sub_district(tags)
         if not (wanted or facility_kind(tags)):
             continue

@@ -25,6 +25,8 @@ _FEET_AND_INCHES: Final = re.compile(r"([0-9]+)\s*(?:'|′|ft)\s*" + _NUMBER + r
 _PLAIN: Final = re.compile(_NUMBER)
 _SPEED: Final = re.compile(_NUMBER + r"\s*(km/h|kmh|kph|mph)?")
 _DATE: Final = re.compile(r"([0-9]{4})(?:-[0-9]{2}(?:-[0-9]{2})?)?")
+# Up to so many tags are copied faster than asked for.
+_FEW: Final = 2
 _FOOT_M: Final = 0.3048
 _MILE_KM: Final = 1.609344
 _STOREY_M: Final = 3.0
@@ -106,6 +108,9 @@ _PLACE_KEYS: Final = (
 
 def known_tags(tags: Any) -> dict[str, str]:
     """Those tags of an OSM object that this room understands."""
+    if len(tags) <= _FEW:
+        # most buildings say little more than that they are one
+        return {tag.k: tag.v for tag in tags if tag.k in _all_keys()}
     get = tags.get
     keys: tuple[str, ...] = (*_SORTING_KEYS, *_facility_keys())
     found = {key: value for key in keys if (value := get(key)) is not None}
@@ -124,6 +129,11 @@ def _facility_keys() -> tuple[str, ...]:
     return tuple(sorted({key for row in tables()["facility"] for key in row["tags"]}))
 
 
+@functools.cache
+def _all_keys() -> frozenset[str]:
+    return frozenset((*_SORTING_KEYS, *_facility_keys(), *_ROAD_KEYS, *_NAME_KEYS, *_PLACE_KEYS))
+
+
 class TagReader:
     """Turns tags into attributes, counting in the report what could not be read.
 
@@ -137,6 +147,8 @@ class TagReader:
         self.imported = Provenance("imported", SOURCE, observed_at=observed_at)
         self._shared: dict[tuple[str, str, AttributeValue], Attribute] = {}
         self._inferred: dict[str, Provenance] = {}
+        self._roads: dict[tuple[tuple[str, str], ...], dict[str, Attribute]] = {}
+        self._area_rule = self._rule("area-of-outline", 0.95)
 
     def _attribute(self, value: AttributeValue) -> Attribute:
         # few distinct values on many objects: one instance each
@@ -195,7 +207,7 @@ class TagReader:
     def building(self, tags: Tags, name: str, area_m2: float) -> dict[str, Attribute]:
         """Attributes of a building; `name` is what the report calls it."""
         found: dict[str, Attribute] = {
-            "footprint_area": Attribute(round(area_m2, 2), self._rule("area-of-outline", 0.95))
+            "footprint_area": Attribute(round(area_m2, 2), self._area_rule)
         }
         word = building_use(tags)
         if word is not None:
@@ -215,7 +227,7 @@ class TagReader:
     def part(self, tags: Tags, name: str, area_m2: float) -> dict[str, Attribute]:
         """Attributes of a part of a building (`building:part`)."""
         found: dict[str, Attribute] = {
-            "footprint_area": Attribute(round(area_m2, 2), self._rule("area-of-outline", 0.95))
+            "footprint_area": Attribute(round(area_m2, 2), self._area_rule)
         }
         word = _by_value("use").get(tags["building:part"])
         if word is not None:
@@ -249,7 +261,22 @@ class TagReader:
             del into["min_height"]
 
     def road(self, tags: Tags, name: str) -> dict[str, Attribute]:
-        """Attributes that all segments of a way share; `oneway` is true both ways round."""
+        """Attributes that all segments of a way share; `oneway` is true both ways round.
+
+        Ways of the same tags share them too; the mapping is not to be changed.
+        """
+        key = tuple(tags.items())
+        known = self._roads.get(key)
+        if known is not None:
+            return known
+        complaints = sum(entry.count for entry in self.report.dropped.values())
+        found = self._road(tags, name)
+        if complaints == sum(entry.count for entry in self.report.dropped.values()):
+            # what cannot be read is counted for every way
+            self._roads[key] = found
+        return found
+
+    def _road(self, tags: Tags, name: str) -> dict[str, Attribute]:
         highway = tags["highway"]
         row = tables()["road"][highway]
         found: dict[str, Attribute] = {"road_class": self._attribute(row["class"])}

@@ -131,12 +131,13 @@ class Store(Protocol):
         """Number of entities by kind."""
         ...
 
-    def twin(self, district: str, branch: str = TRUNK) -> Twin:
-        """The district's reading side, for scenarios: its state now, never a mixture of two.
+    def twin(self, district: str, branch: str = TRUNK, at_us: int | None = None) -> Twin:
+        """The district's reading side, for scenarios: one state of it, never a mixture of two.
 
         Args:
             district: Its name.
             branch: A what-if of the default tenant, or the trunk.
+            at_us: As it was known at that instant [µs since 1970 UTC]; now by default.
 
         Raises:
             LingjingError: `twin.no-district`, `twin.no-branch`; `twin.changed-meanwhile` from a

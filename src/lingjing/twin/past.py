@@ -8,7 +8,7 @@ a row that holds the whole document is written too: a *checkpoint*.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -32,6 +32,19 @@ class Row(msgspec.Struct, frozen=True):
     attribute: str | None
     dataset: str
     body: dict[str, Any] | None
+
+
+NEVER: Final = -1
+
+
+def standing_at(standing: tuple[int, int, int], at_us: int | None = None) -> tuple[int, int, int]:
+    """Numbers of the last import and edit, and the time [µs], of a district seen at an instant.
+
+    The number of the edit is then `NEVER`: the state is not that of the last edit.
+    """
+    if at_us is None or at_us >= standing[2]:
+        return standing
+    return standing[0], NEVER, at_us
 
 
 def head_of(document: Document) -> dict[str, Any]:

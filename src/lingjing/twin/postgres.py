@@ -18,6 +18,7 @@ from lingjing.twin.checks import check_name
 from lingjing.twin.contract import Bounds
 from lingjing.twin.entities import District, Entity, SourceRecord
 from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch
+from lingjing.twin.past import standing_at
 from lingjing.twin.postgres_connection import Connection, Readers, address, connect, translated
 from lingjing.twin.postgres_import import Importer, Moment, Trunk, retire
 from lingjing.twin.postgres_numbers import COUNTED, Numbers
@@ -407,12 +408,8 @@ class PostgresStore:
             touching = shapely.intersects(box, shapes)
             yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
 
-    def twin(self, district: str, branch: str = TRUNK) -> PostgresTwin:
-        """The district's reading side, as it stands now, in the trunk or a branch.
-
-        Raises:
-            LingjingError: `twin.no-district`, `twin.no-branch`.
-        """
+    def twin(self, district: str, branch: str = TRUNK, at_us: int | None = None) -> PostgresTwin:
+        """The district's reading side, in the trunk or a branch, now or at an instant."""
         record = self.district(district)
 
         def stand(connection: Connection) -> tuple[Branch, tuple[int, int, int]]:
@@ -433,7 +430,7 @@ class PostgresStore:
         chosen, standing = self._read(stand)
         if self._inside():
             standing = (*standing[:2], self._moment.recorded_us)
-        return PostgresTwin(self, record, chosen, standing)
+        return PostgresTwin(self, record, chosen, standing_at(standing, at_us))
 
     def _view(self, twin: PostgresTwin, kind: str) -> TwinView:
         """The view of a kind as the twin stands, kept for the next who asks."""

@@ -38,9 +38,13 @@ _LONGEST_DOUBT_S: Final = 60.0
 
 _LOCK: Final = b"""
     SELECT sequence, recorded_us, writes, layout, next_entity, next_series, next_word,
-        next_template, next_shape, pg_current_xact_id()::text
+        next_template, next_shape
     FROM clock FOR UPDATE
 """
+_WAIT_FOR_CLOCK: Final = b"SELECT FROM clock FOR UPDATE"
+_LAST_WRITE: Final = b"SELECT writes FROM writer WHERE origin = %s"
+_SWEEP: Final = b"DELETE FROM writer WHERE at < now() - interval '1 day'"
+"""Processes long gone; one that only rested writes its row anew."""
 _OWN: Final = b"""
     SELECT e.* FROM unnest(%s::text[]) AS w (id) CROSS JOIN LATERAL (
         SELECT id, key, state, revision, types, told, body FROM entity
@@ -81,7 +85,7 @@ class PostgresDriver:
         self._connection: Connection | None = None
         self._branches = Branches((), -1)
         self._writes = -1
-        self._transaction = ""
+        self._has_swept = False
         self._numbers = Numbers(lexicon)
         self._packing = Packing()
         self._writer = Writer(self._numbers, self._packing)
@@ -107,7 +111,7 @@ class PostgresDriver:
             cursor.nextset()
             row = cursor.fetchone()
             assert row is not None  # noqa: S101
-            sequence, recorded_us, writes, layout, *following, self._transaction = row
+            sequence, recorded_us, writes, layout, *following = row
             self._numbers.begin(following)
             if layout != self._branches.layout:
                 self._branches = read_branches(connection)
@@ -124,9 +128,10 @@ class PostgresDriver:
             self._move_clock()
         connection = self.connection
         try:
-            connection.execute("COMMIT")
-        except psycopg.OperationalError:
-            if not self._was_committed():
+            with self._translated():
+                connection.execute("COMMIT")
+        except LingjingError as error:
+            if error.code != "twin.unreachable" or not self._was_committed():
                 raise
         self._writes += 1
         self._numbers.committed()
@@ -141,14 +146,14 @@ class PostgresDriver:
         given_up = time.monotonic() + _LONGEST_DOUBT_S
         while time.monotonic() < given_up:
             try:
-                row = self.connection.execute(
-                    "SELECT pg_xact_status(%s::xid8)", (self._transaction,)
-                ).fetchone()
+                with self.connection.transaction():
+                    # Whoever still works on the lost transaction holds the clock until its end.
+                    self.connection.execute(_WAIT_FOR_CLOCK)
+                    row = self.connection.execute(_LAST_WRITE, (self._origin,)).fetchone()
             except (psycopg.OperationalError, LingjingError):
                 self._drop_connection()
             else:
-                if row is not None and row[0] != "in progress":
-                    return bool(row[0] == "committed")
+                return row is not None and row[0] == self._writes + 1
             time.sleep(_MOMENT_S)
         raise LingjingError("twin.outcome-unknown", path=self._where.shown)
 
@@ -337,6 +342,9 @@ class PostgresDriver:
 
     def _move_clock(self) -> None:
         """Move the clock, and tell other processes, who hear of it when it is committed."""
+        if not self._has_swept:
+            self.connection.execute(_SWEEP)
+            self._has_swept = True
         sequence, recorded_us = self._reached
         told = {
             "origin": self._origin,
@@ -345,11 +353,15 @@ class PostgresDriver:
             "notes": sorted(self._told)[:_MOST_TOLD],
         }
         self.connection.execute(
-            "WITH moved AS (UPDATE clock SET sequence = %s,"
+            "WITH wrote AS (INSERT INTO writer (origin, writes) VALUES (%s, %s)"
+            " ON CONFLICT (origin) DO UPDATE SET writes = excluded.writes, at = now()),"
+            " moved AS (UPDATE clock SET sequence = %s,"
             " recorded_us = greatest(recorded_us, %s), writes = %s, next_entity = %s,"
             " next_series = %s, next_word = %s, next_template = %s, next_shape = %s"
             " RETURNING only_row) SELECT pg_notify(%s, %s) FROM moved",
             (
+                self._origin,
+                self._writes + 1,
                 sequence,
                 recorded_us,
                 self._writes + 1,

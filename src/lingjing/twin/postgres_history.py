@@ -364,8 +364,8 @@ def _numbers(
     column = _TIMES[span.time][1]
     known = [word for word in words if word is not None]
     statement = Statement().add("COPY (SELECT h.* FROM series s CROSS JOIN LATERAL (")
-    statement.add(f"SELECT {column}, h.number FROM history h WHERE h.series = s.key")
-    statement.add("AND h.number IS NOT NULL")
+    statement.add(f"SELECT {column}, h.number")
+    statement.add("FROM history h WHERE h.series = s.key AND h.number IS NOT NULL")
     within(statement, source.level, span)
     statement.add(_BY_SERIES).add(") h")
     _series(statement, source, known, span)

@@ -229,7 +229,17 @@ CREATE TABLE note (
 );
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_SECOND: Final = """
+-- The last transaction of each process, as counted by clock.writes, so that one whose way ended in
+-- the middle of a commit can find out whether it was made.
+CREATE TABLE writer (
+    origin text COLLATE "C" PRIMARY KEY,
+    writes bigint NOT NULL,
+    at timestamptz NOT NULL DEFAULT now()
+);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
 _LOCK: Final = 0x4C4A5457
 """Key of the advisory lock under which a twin is made or brought up to date."""
 

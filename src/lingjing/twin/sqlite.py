@@ -428,17 +428,14 @@ class SqliteStore:
             touching = shapely.intersects(box, shapes)
             yield from (entity for entity, hit in zip(page, touching, strict=True) if hit)
 
-    def twin(self, district: str, branch: str = TRUNK) -> SqliteTwin:
-        """The district's reading side, as it stands now, in the trunk or a branch.
-
-        Raises:
-            LingjingError: `twin.no-district`, `twin.no-branch`.
-        """
+    def twin(self, district: str, branch: str = TRUNK, at_us: int | None = None) -> SqliteTwin:
+        """The district's reading side, in the trunk or a branch, now or at an instant."""
         with self._reading() as connection:
             record, *standing, _ = self._row(district)
             chain = chain_of(connection, DEFAULT_TENANT, branch)
-            stands = (*standing, connection.execute("SELECT recorded_us FROM clock").get)
-        return SqliteTwin(_district(record), stands, chain, view=self._view, kinds=self._kinds)
+            seen = (*standing, connection.execute("SELECT recorded_us FROM clock").get)
+        told = _district(record)
+        return SqliteTwin(told, seen, chain, at_us, view=self._view, kinds=self._kinds)
 
     def _view(self, twin: SqliteTwin, kind: str) -> TwinView:
         """The view of a kind as the twin stands, kept for the next who asks."""

@@ -13,6 +13,7 @@ from lingjing.twin.columns import build_view
 from lingjing.twin.entities import District, Entity
 from lingjing.twin.interned import COLUMNS, Interned
 from lingjing.twin.ledger import Branch, Record
+from lingjing.twin.past import standing_at
 from lingjing.twin.rows import read_groups, read_provenances, read_relationships
 from lingjing.twin.spans import NO_LIMIT
 from lingjing.twin.sqlite_history import History
@@ -174,6 +175,7 @@ class SqliteTwin:
         district: The district's record.
         standing: Numbers of the last import and the last edit, and the time seen [µs].
         chain: The branch and its ancestors.
+        at_us: The instant to be seen [µs]; None for now.
         view, kinds: Ask the store.
     """
 
@@ -182,12 +184,13 @@ class SqliteTwin:
         district: District,
         standing: tuple[int, int, int],
         chain: tuple[Branch, ...],
+        at_us: int | None = None,
         *,
         view: Callable[[SqliteTwin, str], TwinView],
         kinds: Callable[[SqliteTwin], tuple[str, ...]],
     ) -> None:
         self._district = district
-        self.revision, self.edited, self.at_us = standing
+        self.revision, self.edited, self.at_us = standing_at(standing, at_us)
         self.chain = chain
         self._view = view
         self._kinds = kinds

@@ -16,9 +16,17 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from lingjing.engine import access
-from lingjing.engine.access import ROLES, AccessSettings, Gate, read_settings
+from lingjing.engine.access import (
+    ACCESS_FILE,
+    ROLES,
+    AccessSettings,
+    Gate,
+    read_settings,
+    require_somebody,
+)
 from lingjing.engine.access_keys import COLLECTION, KeyRing
 from lingjing.engine.access_tokens import OidcSettings
+from lingjing.engine.settings import TWIN_FILE, open_ledger
 from lingjing.twin.ledger import Ledger
 from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import LingjingError
@@ -274,3 +282,44 @@ def test_an_issuer_that_proves_nothing_is_refused(
     with pytest.raises(LingjingError) as caught:
         Gate(oidc(tmp_path, signer, **change), ledger, tmp_path)
     assert caught.value.code == "access.bad-settings"
+
+
+def test_nothing_is_made_before_it_is_known_that_somebody_could_come_in(tmp_path: Path) -> None:
+    folder = tmp_path / "absent"
+    with pytest.raises(LingjingError) as caught:
+        require_somebody(folder, None)
+    assert caught.value.code == "access.not-configured"
+    assert not folder.exists()
+
+
+def test_a_twin_with_a_key_may_be_served_and_one_without_may_not(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        with pytest.raises(LingjingError) as caught:
+            require_somebody(tmp_path, None)
+        assert caught.value.code == "access.not-configured"
+        KeyRing(ledger).create("read")
+        require_somebody(tmp_path, None)  # asked while another holds the twin
+    require_somebody(tmp_path, None)
+
+
+def test_who_may_come_in_by_tokens_needs_no_key(tmp_path: Path) -> None:
+    settings = (
+        '[oidc]\nissuer = "https://issuer.example"\naudience = "twin"\njwks_file = "keys.json"\n'
+    )
+    (tmp_path / ACCESS_FILE).write_text(settings, encoding="utf-8")
+    require_somebody(tmp_path, None)
+    assert not (tmp_path / TWIN_FILE).exists()
+
+
+def test_a_database_without_tables_has_no_keys_and_gets_no_tables(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    with pytest.raises(LingjingError) as caught:
+        require_somebody(tmp_path, postgres_url)
+    assert caught.value.code == "access.not-configured"
+    with pytest.raises(LingjingError) as still:
+        open_ledger(tmp_path, postgres_url, read_only=True).__enter__()
+    assert still.value.values["found"] == 0
+    with open_ledger(tmp_path, postgres_url) as ledger:
+        KeyRing(ledger).create("read")
+    require_somebody(tmp_path, postgres_url)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lingjing.engine import results
 from lingjing.engine.keeping import RunKeeper, keep_in_twin
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunResult
@@ -189,7 +190,7 @@ def test_a_run_leaves_the_district_that_runs_are_computed_from_alone(
 
 
 def test_a_twin_that_another_process_holds_is_left_to_it(
-    data: Path, run: Run, standing_guest: str
+    data: Path, run: Run, standing_guest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = run(standing_guest)
     with held_by_another(data / TWIN_FILE):
@@ -199,6 +200,10 @@ def test_a_twin_that_another_process_holds_is_left_to_it(
         keeper = RunKeeper(holder, data)
         assert keeper.look() == 1
         assert keeper.look() == 0
+        # What it knows is told by the names of the folders; nothing in them is read again.
+        with monkeypatch.context() as patched:
+            patched.setattr(results, "RunFolder", lambda path: pytest.fail(f"{path} read again"))
+            assert keeper.look() == 0
         trunk = holder.branch("")
         assert len(of_type(holder, trunk, "Run")) == 1
     finally:

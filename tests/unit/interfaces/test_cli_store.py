@@ -123,3 +123,22 @@ def test_what_cannot_be_done_is_refused_with_its_code(
     assert status != 0
     assert code in told
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_environment_says_where_the_twin_is_that_is_looked_after(
+    tmp_path: Path, typed: Typed, postgres_url: str, monkeypatch: pytest.MonkeyPatch, data: Path
+) -> None:
+    empty = tmp_path / "no twin here"
+    assert typed("check", "--data", str(empty))[0] != 0
+    copied = typed("copy", "--data", str(data), "--to-store", postgres_url, "--json")
+    assert copied[0] == 0
+    monkeypatch.setenv("LINGJING_STORE", postgres_url)
+    for words in (("check",), ("migrate",), ("backup", str(tmp_path / "kept"))):
+        status, _, faults = typed(*words, "--data", str(empty))
+        assert (status, faults) == (0, ""), words
+    assert not empty.exists()
+    # A copy into a folder is a file there, though the twin in use is elsewhere.
+    there = tmp_path / "there"
+    assert typed("copy", "--data", str(empty), "--to-data", str(there))[0] == 0
+    monkeypatch.delenv("LINGJING_STORE")
+    assert values_in(there) == values_in(data)

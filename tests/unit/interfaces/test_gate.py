@@ -184,3 +184,22 @@ def test_readiness_fails_when_the_twin_is_gone(ledger: Ledger, tmp_path: Path) -
             )
 
     assert asyncio.run(ask()) == (200, 503)
+
+
+def test_a_key_of_another_tenant_reads_nothing_of_the_districts(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.ensure_tenant("elsewhere")
+    root = root_over(ledger, tmp_path, Doors(required=True))
+    districts = ("/api/v1/districts", "/api/v1/runs", "/ogc", "/3dtiles/tileset.json", "/metrics")
+
+    async def ask(tenants: list[str]) -> list[int]:
+        key = KeyRing(ledger).create("operate", tenants)[1]
+        async with client(root, key=key) as one:
+            one.headers["NGSILD-Tenant"] = "elsewhere"
+            answers = [await one.get(path) for path in (*districts, "/api/v1/branches")]
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(ask(["elsewhere"])) == [403] * len(districts) + [200]
+    # whoever may enter both is let in; these addresses say that the tenant has no district
+    assert asyncio.run(ask(["", "elsewhere"])) == [200, 200, 404, 404, 200, 200]

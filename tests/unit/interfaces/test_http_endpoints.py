@@ -19,7 +19,15 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from lingjing.interfaces.http import API, branches, comparisons, create_app, tiles, whatifs
+from lingjing.interfaces.http import (
+    API,
+    branches,
+    comparisons,
+    create_app,
+    readings,
+    tiles,
+    whatifs,
+)
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.events import PATH as EVENTS
 from lingjing.interfaces.http.gate import OBSERVATIONS
@@ -407,7 +415,13 @@ def test_the_reference_names_every_endpoint_and_error(repository: Path) -> None:
     reading = {("GET", API + path.replace(":path", "")) for path in ENDPOINTS}
     branching = {
         (method, re.sub(r":[a-z]+\}", "}", route.path))
-        for route in (*branches.ROUTES, *tiles.ROUTES, *whatifs.ROUTES, *comparisons.ROUTES)
+        for route in (
+            *branches.ROUTES,
+            *readings.ROUTES,
+            *tiles.ROUTES,
+            *whatifs.ROUTES,
+            *comparisons.ROUTES,
+        )
         for method in (route.methods or set()) - {"HEAD"}
     }
     assert written - {("POST", OBSERVATIONS), ("GET", EVENTS)} == reading | branching

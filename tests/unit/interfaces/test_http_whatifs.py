@@ -18,6 +18,7 @@ from lingjing.engine.run import RunRequest, run_scenario
 from lingjing.engine.settings import open_ledger, open_store
 from lingjing.engine.weather import keep_weather
 from lingjing.engine.whatifs.runner import Runner
+from lingjing.interfaces.http.comparisons import difference
 from lingjing.interfaces.http.root import create_root
 from lingjing.interfaces.ngsild.contexts import Contexts
 from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
@@ -148,6 +149,27 @@ def test_a_comparison_has_rows_words_objects_and_arrays(
     assert (change < 0).any()
     assert (hourly <= 0).all()
     assert hourly.min() == pytest.approx(change.min() * 127, abs=2)
+
+
+def test_the_greatest_rise_stays_a_rise_and_the_greatest_fall_a_fall() -> None:
+    def state(hourly: list[int], probability: list[float]) -> dict[str, Any]:
+        def packed(values: Any) -> str:
+            return base64.b64encode(values.tobytes()).decode()
+
+        count = len(probability)
+        return {
+            "run": "r", "layer": "roads", "quantity": "icy", "title": {}, "data_version": "v",
+            "start": "2023-12-20T09:00:00Z", "hours": len(hourly) // count - 1, "features": count,
+            "hourly": packed(np.array(hourly, np.uint8)),
+            "probability": packed(np.array(probability, "<f4")),
+            "onset_p50_hours": packed(np.array([np.nan] * count, "<f4")),
+            "known": packed(np.ones(count, np.uint8)),
+        }  # fmt: skip
+
+    found = difference(state([0, 255, 128, 7], [0, 1]), state([255, 0, 128, 9], [1, 0]))
+    changes = np.frombuffer(base64.b64decode(found["hourly_change"]), np.int8)
+    assert changes.tolist() == [127, -127, 0, 1]
+    assert np.frombuffer(base64.b64decode(found["probability_change"]), "<f4").tolist() == [1, -1]
 
 
 def test_the_other_way_round_every_difference_has_the_other_sign(

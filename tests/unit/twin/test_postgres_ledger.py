@@ -205,6 +205,82 @@ def test_a_database_that_goes_and_comes_back_loses_and_doubles_nothing(
         assert ledger.check() == []
 
 
+class LostAtCommit:
+    """Has the way to the database end in the middle of one commit.
+
+    Args:
+        is_made: Whether the database still made the commit before the way ended.
+        meanwhile: What happens then.
+    """
+
+    def __init__(
+        self, patch: pytest.MonkeyPatch, *, is_made: bool, meanwhile: Callable[[], None]
+    ) -> None:
+        self.lost = 0
+        real = psycopg.Connection.execute
+
+        def execute(connection: Any, query: Any, *arguments: Any, **named: Any) -> Any:
+            if query != "COMMIT" or self.lost:
+                return real(connection, query, *arguments, **named)
+            self.lost += 1
+            if is_made:
+                real(connection, query)
+            meanwhile()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+        patch.setattr(psycopg.Connection, "execute", execute)
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_way_that_ends_in_a_commit_does_the_work_exactly_once(
+    postgres: PrivatePostgres,
+    fragile: PrivatePostgres,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_made: bool,
+) -> None:
+    del postgres
+
+    def go_and_come_back() -> None:
+        fragile.stop()
+        fragile.start()
+
+    with fragile.schema() as url, PostgresLedger(url) as ledger:
+        trunk = ledger.branch("")
+        create(ledger, trunk, entity(1, count=0))
+        lost = LostAtCommit(monkeypatch, is_made=is_made, meanwhile=go_and_come_back)
+        assert ledger.submit(Job(trunk, (urn(1),), add_one)).result(60) == 1
+        assert lost.lost == 1
+        assert read(ledger, trunk, 1) == {"count": 1}
+        assert ledger.submit(Job(trunk, (urn(1),), add_one)).result(60) == 2
+        assert ledger.check() == []
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_database_that_stays_away_after_a_commit_leaves_its_outcome_unknown_and_says_so(
+    postgres: PrivatePostgres,
+    fragile: PrivatePostgres,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_made: bool,
+) -> None:
+    del postgres
+    monkeypatch.setattr(postgres_driver, "_LONGEST_DOUBT_S", 0.5)
+    with fragile.schema() as url, PostgresLedger(url) as ledger:
+        trunk = ledger.branch("")
+        create(ledger, trunk, entity(1, count=0))
+        with monkeypatch.context() as patch:
+            LostAtCommit(patch, is_made=is_made, meanwhile=fragile.stop)
+            waiting = ledger.submit(Job(trunk, (urn(1),), add_one))
+            error = refused("twin.outcome-unknown", waiting.result, 60)
+        assert error.values["path"] == ledger.shown
+        fragile.start()
+        # Not tried again by itself: who sent it looks, as the error says, and sends it or not.
+        assert read(ledger, trunk, 1) == {"count": int(is_made)}
+        assert ledger.submit(Job(trunk, (urn(1),), add_one)).result(60) == int(is_made) + 1
+        assert ledger.check() == []
+
+
 def test_a_broken_connection_is_mended_between_jobs(postgres_url: str) -> None:
     with PostgresLedger(postgres_url) as ledger:
         trunk = ledger.branch("")

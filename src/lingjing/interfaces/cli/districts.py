@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 from lingjing.engine import districts as engine
 from lingjing.engine.city_models import export_city_model
 from lingjing.engine.settings import has_store, open_district, open_store, store_when_needed
+from lingjing.engine.tiles import build_tiles
+from lingjing.engine.tiles_layers import layers
 from lingjing.interfaces.cli.frame import (
     Box,
     TerminalProgress,
@@ -23,8 +26,9 @@ from lingjing.interfaces.cli.frame import (
     say,
     seed_option,
 )
+from lingjing.twin.contract import Store
 from lingjing.twin.entities import SourceRecord
-from lingjing.vocabulary import kinds
+from lingjing.vocabulary import LingjingError, kinds
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -72,6 +76,7 @@ def import_(
             store, file, pack=pack, name=name, crs=crs, kind=kind, encoding=encoding, seed=seed,
             data_dir=data, add=add, progress=TerminalProgress(),
         )  # fmt: skip
+        make_tiles(data, store, done.district.name)
         show_import(engine.show_district(store, done.district.name), as_json=as_json)
 
 
@@ -91,6 +96,7 @@ def sketch(pack: str, scale: float, seed: int, name: str | None, data: Path, as_
         done = engine.sketch(
             store, pack=pack, scale=scale, seed=seed, name=name, progress=TerminalProgress()
         )
+        make_tiles(data, store, done.district.name)
         show_import(engine.show_district(store, done.district.name), as_json=as_json)
 
 
@@ -114,7 +120,43 @@ def fetch(
         done = engine.fetch_district(
             store, data, pack=pack, bounds=bounds, name=name, seed=seed, progress=TerminalProgress()
         )
+        make_tiles(data, store, done.district.name)
         show_import(engine.show_district(store, done.district.name), as_json=as_json)
+
+
+def make_tiles(data: Path, store: Store, name: str) -> None:
+    """Make the map tiles that an import left out of date.
+
+    The import stands without them: what is lacking is made when it is first asked for.
+    """
+    with contextlib.suppress(LingjingError):
+        build_tiles(data, store, name)
+
+
+@district.command(help=say("help.district-tiles"))
+@click.argument("name")
+@click.option(
+    "--layer", "names", type=click.Choice(sorted(layers())), multiple=True, help=say("option.layer")
+)
+@data_option
+@json_option
+def tiles(name: str, names: tuple[str, ...], data: Path, as_json: bool) -> None:
+    """Make the map tiles of a district that are lacking or out of date."""
+    progress = TerminalProgress()
+    with open_district(data, name) as store:
+        made = build_tiles(data, store, name, names, progress.report)
+    if as_json:
+        print_json({"district": name, "layers": made})
+        return
+    titles = ("layer", "features", "tiles", "encoded", "size")
+    print_table(
+        [say(f"district.tiles-{title}") for title in titles],
+        [
+            [item["layer"], item["features"], item["tiles"], item["encoded"],
+             f"{item['bytes'] / 1e6:.1f} MB"]
+            for item in made
+        ],
+    )  # fmt: skip
 
 
 @district.command(help=say("help.district-show"))
@@ -186,6 +228,7 @@ def import_inventory(
         done = engine.import_inventory(
             store, name, file, crs=crs, encoding=encoding, progress=TerminalProgress()
         )
+        make_tiles(data, store, name)
     kept = {kind: count for source in done.sources for kind, count in kept_of(source).items()}
     gone = sum(number for kinds_gone in done.replaced.values() for number in kinds_gone.values())
     if as_json:

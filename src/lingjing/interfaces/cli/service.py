@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from lingjing.engine.access import require_somebody
 from lingjing.engine.demo import prepare_demo
 from lingjing.engine.districts import available_packs
 from lingjing.engine.results import RunFolder
@@ -28,7 +29,7 @@ from lingjing.interfaces.cli.frame import (
     store_option,
 )
 from lingjing.interfaces.http.app import WEB
-from lingjing.interfaces.http.serving import Wanted, address_of, open_socket
+from lingjing.interfaces.http.serving import LOOPBACK, Wanted, address_of, open_socket
 from lingjing.interfaces.http.serving import serve as serve_http
 from lingjing.interfaces.ngsild.requests import BASE
 from lingjing.sdk import registry
@@ -85,6 +86,8 @@ def serve(
     data: Path, store: str | None, port: int, host: str, contexts: dict[str, Path], browser: bool
 ) -> None:
     """Serve the page, the endpoints and NGSI-LD until interrupted."""
+    if host not in LOOPBACK:
+        require_somebody(data, store)
     opened = open_socket(port, host, beyond_loopback=True)
     show_page(Wanted(data_dir=data, store=store, contexts=contexts), opened, browser=browser)
 

@@ -91,6 +91,10 @@ def answer(content: object, status: int = 200) -> Response:
 
 def error_answer(error: LingjingError) -> Response:
     """An error for machines and people, with the status that fits its family."""
-    status = STATUS_BY_CODE.get(error.code, STATUS.get(error.text.family, 500))
     content: dict[str, Any] = {"error": error.as_dict()}
-    return answer(content, status)
+    return answer(content, status_of(error))
+
+
+def status_of(error: LingjingError) -> int:
+    """The HTTP status that fits an error."""
+    return STATUS_BY_CODE.get(error.code, STATUS.get(error.text.family, 500))

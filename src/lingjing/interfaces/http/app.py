@@ -22,10 +22,12 @@ from lingjing.engine.access import Gate
 from lingjing.engine.tiles3d.keeping import TileKeeper
 from lingjing.engine.whatifs.advice import Advisor
 from lingjing.engine.whatifs.runner import Runner
-from lingjing.interfaces.http import branches, comparisons, tiles, tiles3d, whatifs
+from lingjing.interfaces.http import branches, comparisons, readings, tiles, tiles3d, whatifs
 from lingjing.interfaces.http.answers import error_answer
 from lingjing.interfaces.http.endpoints import ENDPOINTS
 from lingjing.interfaces.http.gate import AccessGuard
+from lingjing.interfaces.http.ogc import routes as ogc
+from lingjing.interfaces.http.ogc.tables import Tables
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.contract import Store
@@ -104,8 +106,9 @@ def create_app(
             *comparisons.ROUTES,
             *(whatifs.ROUTES if ledger is not None and what_ifs is not None else ()),
             *tiles.ROUTES,
-            *(branches.ROUTES if ledger is not None else ()),
+            *((*branches.ROUTES, *readings.ROUTES) if ledger is not None else ()),
             *tiles3d.ROUTES,
+            *ogc.ROUTES,
             Route("/", page, methods=["GET"]),
             Route("/components", components, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
@@ -124,6 +127,7 @@ def create_app(
         lifespan=life,
     )
     app.state.shelf = shelf
+    app.state.ogc_tables = Tables(lambda: shelf.store)
     app.state.tiles3d = TileKeeper(data_dir, lambda: shelf.store)
     app.state.ledger = ledger
     app.state.whatifs = what_ifs

@@ -113,7 +113,8 @@ def difference(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         unpacked(part, "hourly", "u1").reshape(count, part["hours"] + 1)[:, : hours + 1]
         for part in (one, other)
     ]
-    change = np.rint((hourly[1].astype(np.int16) - hourly[0]) / 2.0).astype(np.int8)
+    # 255 steps each way come down to 127, so that the greatest rise does not wrap to a fall
+    change = np.rint((hourly[1].astype(np.float32) - hourly[0]) * (127.0 / 255.0)).astype(np.int8)
     chances = [unpacked(part, "probability", "<f4") for part in (one, other)]
     onsets = [unpacked(part, "onset_p50_hours", "<f4") for part in (one, other)]
     known = [unpacked(part, "known", "u1") for part in (one, other)]

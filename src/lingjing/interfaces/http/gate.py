@@ -8,12 +8,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lingjing.engine.access import Gate
 from lingjing.interfaces.http.answers import error_answer
+from lingjing.twin.ledger import DEFAULT_TENANT
 from lingjing.vocabulary import LingjingError
 
 _OPEN: Final = frozenset({"/", "/components", "/icon.svg", "/health", "/ready"})
 """The page itself holds no data; health must be asked before anyone has a key."""
 _OPEN_FOLDER: Final = "/assets/"
 OBSERVATIONS: Final = "/api/v1/observations"
+_TENANTED: Final = tuple(
+    f"/api/v1/{name}" for name in ("branches", "events", "observations", "readings")
+)
+"""What answers for the tenant that is named; all else speaks of districts and their runs, which are
+the default tenant's."""
 
 
 def role_of(method: str, path: str) -> str | None:
@@ -40,8 +46,11 @@ class AccessGuard:
                     name.decode("latin-1").lower(): value.decode("latin-1")
                     for name, value in scope["headers"]
                 }
+                tenant = headers.get("ngsild-tenant", "")
                 try:
-                    who = self._gate.admit(headers, role, headers.get("ngsild-tenant", ""))
+                    who = self._gate.admit(headers, role, tenant)
+                    if tenant and not scope["path"].startswith(_TENANTED):
+                        self._gate.admit(headers, role, DEFAULT_TENANT)
                 except LingjingError as error:
                     await refusal(error)(scope, receive, send)
                     return
