@@ -7,7 +7,11 @@ import { historyOf } from "./card-history";
 import { rankOf } from "./card-rank";
 import { onsetStrip } from "./onset-strip";
 import { age, choice, clock, date, minutes, named, number, of, percent, t } from "./text";
+import "./remedies";
 import { amount, meter } from "./work-list";
+
+/** Kinds of which it can be asked what would change their lot. */
+const EXPOSED = ["MeterBox", "Riser", "RoadSegment", "Tap", "Valve", "WaterPipe", "WaterTank"];
 
 export class LingjingCard extends LitElement {
   static override properties = {
@@ -102,9 +106,9 @@ export class LingjingCard extends LitElement {
     `;
   }
 
-  /** "What would change it", where the part of the page that answers it is there. */
+  /** "What would change it", of what freezes by itself. */
   private remedies(card: Card) {
-    if (!customElements.get("lingjing-remedies") || card.outcomes.length === 0) return nothing;
+    if (!EXPOSED.includes(card.kind) || !this.run || card.outcomes.length === 0) return nothing;
     return html`<lingjing-remedies .run=${this.run} .asset=${card.id} .language=${this.language}></lingjing-remedies>`;
   }
 
