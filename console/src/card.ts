@@ -70,7 +70,7 @@ export class LingjingCard extends LitElement {
     Object.assign(this, { readings: null, history: null, silent: false });
     const still = () => this.card?.id === id;
     try {
-      const readings = api.readings(this.run, id).then((found) => still() && (this.readings = found));
+      const readings = api.assetReadings(this.run, id).then((found) => still() && (this.readings = found));
       const history = api.history(this.run, id).then((found) => still() && (this.history = found));
       await Promise.all([readings, history]);
     } catch {

@@ -39,7 +39,7 @@ const after = (hours: number) => new Date(Date.parse(START) + hours * 3_600_000)
 export const run: RunDetail = {
   ...{ run: "coldwave-specimen", district: "specimen", scenario: "coldwave", scenario_title: same("Coldwave"), weather: "december-2023" },
   ...{ start: START, hours: HOURS, members: 31, zone: "Asia/Shanghai", written_at: START, synthetic: true, labels: [same("Specimen")] },
-  ...{ attributions: ["Lingjing"], quantities: { roads: ["road_slippery"], buildings: ["plugged"] }, files: ["outcomes.parquet", "work.csv"] },
+  ...{ attributions: ["Lingjing"], quantities: { roads: ["road_slippery"], buildings: ["plugged"] }, numbers: { roads: [], buildings: [] }, files: ["outcomes.parquet", "work.csv"] },
   texts: { "zh-CN": ["Specimen"], en: ["Specimen"] },
   summary: { alarm: { level: "act", text: same("Specimen") } },
 };
