@@ -18,7 +18,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from lingjing.interfaces.http import create_app
 from lingjing.interfaces.http.app import WEB
@@ -37,7 +37,7 @@ ARGUMENTS = [
 class Server:
     """An application on a free port, in a thread."""
 
-    def __init__(self, data: Path | Starlette, port: int = 0) -> None:
+    def __init__(self, data: Path | ASGIApp, port: int = 0) -> None:
         app = create_app(data) if isinstance(data, Path) else data
         self.opened = open_socket(port)
         self.port = self.opened.getsockname()[1]
@@ -182,7 +182,7 @@ def start_server() -> Callable[..., Server]:
 
 
 @pytest.fixture(scope="session")
-def serve_app() -> Callable[[Starlette], Server]:
+def serve_app() -> Callable[[ASGIApp], Server]:
     """Start a server of an application."""
     return Server
 

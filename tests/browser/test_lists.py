@@ -12,7 +12,9 @@ import pytest
 
 from lingjing.engine.ingest import Intake
 from lingjing.engine.settings import open_ledger
-from lingjing.interfaces.http import create_app
+from lingjing.interfaces.http.root import create_root
+from lingjing.interfaces.ngsild.contexts import Contexts
+from lingjing.interfaces.ngsild.service import Service
 from lingjing.sources.sensor_messages import Message, Observation
 from lingjing.twin.documents import micros
 
@@ -35,7 +37,7 @@ def living(sample: Any, tmp_path_factory: pytest.TempPathFactory, serve_app: Any
             for at, value in points
         )
         Intake(ledger).take([Message("probe", observations, None, "", True, b"")])
-        running = serve_app(create_app(data, ledger=ledger))
+        running = serve_app(create_root(data, Service(ledger, Contexts(ledger))))
         yield running
         running.stop()
 
