@@ -7,8 +7,26 @@ import platform
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.skill import height_model, pipe_checks, road_checks, road_winter, stock_winters
-from benchmarks.speed import kernels, map_import, night, pipes, roads, twin_core, views
+from benchmarks.skill import (
+    height_model,
+    pipe_checks,
+    road_checks,
+    road_winter,
+    sensed_district,
+    stock_winters,
+)
+from benchmarks.speed import (
+    kernels,
+    map_import,
+    night,
+    pipes,
+    roads,
+    tiles,
+    tiles3d,
+    twin_core,
+    viewers,
+    views,
+)
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# Measured results
@@ -41,14 +59,19 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
             "roads": roads.page,
             "pipes": pipes.page,
             "views": views.page,
+            "tiles3d": tiles3d.page,
+            "ogc": tiles3d.features_page,
             "ledger": twin_core.ledger_page,
             "ngsi-ld": twin_core.ngsild_page,
             "notifications": twin_core.notifications_page,
             "map-import": map_import.page,
+            "tiles": tiles.page,
+            "viewers": viewers.page,
             "speed": first_night,
         },
         "skill": {
             "skill": road_winter.page,
+            "sensed district": sensed_district.page,
             "road checks": road_checks.page,
             "pipe checks": pipe_checks.page,
             "stock": stock_winters.page,

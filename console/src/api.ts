@@ -1,6 +1,8 @@
 /** The data endpoints, as typed calls. */
 
 import { accessHeaders } from "./access";
+import type { Thing } from "./sensors";
+import { readStateStream, type QuantityState } from "./state-stream";
 import { hearTime } from "./time";
 
 export type Locale = "zh-CN" | "en";
@@ -46,7 +48,9 @@ export interface RunHead {
 
 export interface RunDetail extends RunHead {
   attributions: string[];
+  /** Events by layer, the preferred one first; and all that is no event. */
   quantities: Record<StateLayer, string[]>;
+  numbers: Record<StateLayer, string[]>;
   files: string[];
   texts: Record<Locale, string[]>;
   summary: {
@@ -197,6 +201,8 @@ export interface Who {
   role: "read" | "sense" | "operate" | "administer";
   /** Whether the server lets in only who shows a key or token, or at least tells them apart. */
   guarded: boolean;
+  /** Whether it tells changes as they come. */
+  events: boolean;
 }
 
 /** What the server said no with. */
@@ -214,18 +220,26 @@ export class ApiError extends Error {
 /** The server did not answer at all. */
 export class ServerGone extends Error {}
 
-async function get<T>(path: string): Promise<T> {
+async function ask(path: string): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(`/api/v1/${path}`, { headers: accessHeaders() });
   } catch (cause) {
     throw new ServerGone("no answer", { cause });
   }
-  if (response.ok) return (await response.json()) as T;
+  if (response.ok) return response;
   const body: unknown = await response.json().catch(() => null);
   const error = (body as { error?: { code: string; what: Text; remedy: Text } } | null)?.error;
   if (error) throw new ApiError(response.status, error.code, error.what, error.remedy);
   throw new ServerGone(`status ${response.status}`);
+}
+
+async function get<T>(path: string): Promise<T> {
+  return (await (await ask(path)).json()) as T;
+}
+
+async function fetchBytes(path: string): Promise<ArrayBuffer> {
+  return (await ask(path)).arrayBuffer();
 }
 
 /** That the server is there, and what time it is there. */
@@ -266,6 +280,12 @@ export const api = {
   },
   state: (run: string, layer: StateLayer, quantity: string) =>
     get<StateContent>(`runs/${part(run)}/state/${layer}?quantity=${part(quantity)}`),
+  stream: async (run: string, layer: StateLayer, quantity: string): Promise<QuantityState | null> => {
+    const stream = readStateStream(await fetchBytes(`runs/${part(run)}/stream/${layer}?quantity=${part(quantity)}`));
+    return stream.quantities.get(quantity) ?? null;
+  },
+  readings: (point: readonly [number, number], radius_m: number, hours: number) =>
+    get<{ things: Thing[] }>(`readings?point=${point.map((at) => at.toFixed(6)).join(",")}&radius_m=${Math.round(radius_m)}&limit=200&hours=${hours}`),
   card: (run: string, id: string) => get<Card>(`runs/${part(run)}/assets/${part(id)}`),
   assets: (district: string, bounds: readonly number[], run: string, limit = 2000) =>
     get<GeoJSON.FeatureCollection & { total_is_more: boolean }>(

@@ -12,7 +12,7 @@ import "./time-bar";
 import { api, type Card, type Locale, type StateLayer } from "./api";
 import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
-import type { Drawn } from "./map-tools";
+import type { Drawn, ShowingChosen } from "./map-tools";
 import { keepSettings, readSettings, type Settings } from "./memory";
 import { drawPicture, savePicture } from "./picture";
 import { LIKELY, Reading } from "./reading";
@@ -143,7 +143,8 @@ export class LingjingConsole extends LitElement {
     const { district, run, hour } = this.reading.now;
     document.title = `${t("page.title")}${district ? ` · ${of(district.title)}` : ""}`;
     if (!district) return;
-    const { quantities, shared } = this.reading.now;
+    const { shared } = this.reading.now;
+    const quantities = this.reading.sharedLayers;
     const { mode, tab, stage, view, solid, sunlit } = this;
     writePlace({ ...{ district: district.name, run: run?.run ?? "", hour, object: this.card?.id ?? "" }, mode, tab, stage, view, solid, sunlit, quantities, shared });
   }
@@ -331,14 +332,15 @@ export class LingjingConsole extends LitElement {
   }
 
   private mapStage() {
-    const { addresses, assets, assetState, district, marked, outlines, quantities, run, states, titles } = this.reading.now;
+    const { addresses, assets, assetState, district, marked, outlines, quantities, run, sensors, showing, states, titles } = this.reading.now;
     return html`
       <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
         .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
         .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
-        .assets=${assets} .assetState=${assetState} .outlines=${outlines}></lingjing-map>
+        .assets=${assets} .assetState=${assetState} .outlines=${outlines} .showing=${showing} .sensors=${sensors}></lingjing-map>
       <lingjing-map-tools .mode=${this.mode} .solid=${this.solid} .sunlit=${this.sunlit} .theme=${this.theme} .language=${this.language}
-        .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .titles=${titles} .sun=${this.sun}
+        .folded=${this.narrow || this.elder} .run=${run} .quantities=${quantities} .showing=${showing} .titles=${titles} .sun=${this.sun}
+        @showing-chosen=${(event: CustomEvent<ShowingChosen>) => this.reading.chooseShowing(event.detail.layer, event.detail.chosen)}
         @drawing-chosen=${(event: CustomEvent<Partial<Drawn>>) => Object.assign(this, event.detail)}
         @quantity-chosen=${(event: CustomEvent<{ layer: StateLayer; quantity: string }>) => this.reading.chooseQuantity(event.detail.layer, event.detail.quantity)}></lingjing-map-tools>
     `;

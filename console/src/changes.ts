@@ -10,12 +10,14 @@ export interface EntityChange {
 export interface Said {
   /** The server's clock [ms]. */
   time: number | null;
-  /** Whether so much was missed that everything must be read anew. */
+  /** Whether districts, runs or tiles are to be read anew. */
   reload: boolean;
   changes: EntityChange[];
 }
 
 const NOTHING: Said = { time: null, reload: false, changes: [] };
+/** Events after which districts, runs, layers or states are no longer what was read. */
+const ANEW = new Set(["reload", "district", "run", "tiles"]);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -23,8 +25,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function readChange(value: unknown): EntityChange | null {
   if (!isRecord(value) || typeof value["id"] !== "string") return null;
-  const kind = value["change"] ?? value["kind"] ?? value["operation"];
-  return { id: value["id"], type: String(value["type"] ?? ""), deleted: kind === "deleted" || value["deleted"] === true };
+  const types = Array.isArray(value["types"]) ? value["types"] : [];
+  return { id: value["id"], type: String(types[0] ?? ""), deleted: value["operation"] === "delete" };
 }
 
 export function readEvent(event: string, data: string): Said {
@@ -35,11 +37,11 @@ export function readEvent(event: string, data: string): Said {
     return NOTHING;
   }
   if (!isRecord(body)) return NOTHING;
-  const time = Date.parse(String(body["time"] ?? body["server_time"] ?? ""));
-  const list = Array.isArray(body["changes"]) ? body["changes"] : event === "change" ? [body] : [];
+  const time = Date.parse(String(body["now"] ?? ""));
+  const entities = event === "changes" && Array.isArray(body["entities"]) ? body["entities"] : [];
   return {
     time: Number.isFinite(time) ? time : null,
-    reload: event === "reload",
-    changes: list.map(readChange).filter((change) => change !== null),
+    reload: ANEW.has(event),
+    changes: entities.map(readChange).filter((change) => change !== null),
   };
 }

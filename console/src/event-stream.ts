@@ -12,7 +12,8 @@ export class EventParser {
   private rest = "";
   private event = "";
   private data: string[] = [];
-  private id = "";
+  /** Last id seen, also where no data came with it. */
+  id = "";
   /** How long to wait before connecting again [ms], where the server said so. */
   retry: number | null = null;
 

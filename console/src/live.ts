@@ -39,8 +39,8 @@ export class Live {
   private interrupted = false;
 
   constructor(
-    /** Where changes are told; null where the server has no such stream. */
-    private readonly address: string | null,
+    /** Where changes are told; null where the server has no such stream, or it is not yet known. */
+    private address: string | null,
     private readonly health: string,
     private readonly to: LiveEvents,
   ) {}
@@ -51,6 +51,14 @@ export class Live {
     void this.connect();
     window.addEventListener("online", this.again);
     document.addEventListener("visibilitychange", this.again);
+  }
+
+  /** Listen to a stream from now on; null for none. */
+  listenTo(address: string | null): void {
+    if (address === this.address) return;
+    this.address = address;
+    window.clearTimeout(this.timer);
+    if (!this.stopped) void this.connect();
   }
 
   stop(): void {
@@ -137,10 +145,8 @@ export class Live {
       if (done) break;
       this.state = { link: "live", heard: Date.now() };
       this.to.state(this.state);
-      for (const event of parser.push(value)) {
-        if (event.id) this.lastId = event.id;
-        this.to.event(event);
-      }
+      for (const event of parser.push(value)) this.to.event(event);
+      if (parser.id) this.lastId = parser.id;
       if (parser.retry !== null) this.wait = parser.retry;
     }
     window.clearTimeout(this.silence);

@@ -43,8 +43,4 @@ export class Painter {
   forget(source: string): void {
     this.shown.delete(source);
   }
-
-  forgetAll(): void {
-    this.shown.clear();
-  }
 }

@@ -1,8 +1,9 @@
 /** The map's style: local sources only, no tiles, glyphs or sprites from anywhere. */
 
 import type { ExpressionSpecification, FillExtrusionLayerSpecification, SourceSpecification, StyleSpecification } from "maplibre-gl";
-import type { LayerName, Locale, Tiles } from "./api";
-import { BASE, NONE, STRONG, steps, type Mode, type Theme } from "./colours";
+import type { LayerName, Locale, StateLayer, Tiles } from "./api";
+import { BASE, NONE, type Mode, type Theme } from "./colours";
+import { coldScale, PLAIN, scaleOf, type Scale, type Showing } from "./showing";
 import { BASE_HEIGHT, GUESSED, HEIGHT } from "./solid";
 
 export const FONTS = ["Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei", "sans-serif"];
@@ -10,15 +11,21 @@ export const FONTS = ["Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", "Wen
 const state: ExpressionSpecification = ["coalesce", ["feature-state", "c"], NONE];
 
 /** Colour of a feature by the class in its state. */
-export function classColour(mode: Mode, theme: Theme, plain: string): ExpressionSpecification {
+export function classColour(scale: Scale, plain: string): ExpressionSpecification {
   const stepped: unknown[] = ["step", state, plain];
-  steps(mode, theme).forEach((step, at) => stepped.push(at, step.colour));
+  scale.colours.forEach((colour, at) => stepped.push(at, colour));
+  return stepped as ExpressionSpecification;
+}
+
+/** Colour by a feature's own value. */
+function valueColour(scale: Scale): ExpressionSpecification {
+  const stepped: unknown[] = ["step", ["get", "value"], scale.colours[0]];
+  scale.colours.slice(1).forEach((colour, at) => stepped.push(scale.bounds[at + 1], colour));
   return stepped as ExpressionSpecification;
 }
 
 /** Whether a feature deserves a mark beside its colour: likely, or soon. */
-function strong(mode: Mode): ExpressionSpecification {
-  const [first, last] = STRONG[mode];
+function strong({ strong: [first, last] }: Scale): ExpressionSpecification {
   return ["all", [">=", state, first], ["<=", state, last]];
 }
 
@@ -30,7 +37,7 @@ function nameOf(locale: Locale): ExpressionSpecification {
     : ["coalesce", ["get", "name"], ""];
 }
 
-function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
+function roadWidth(extra: number, scale: Scale): ExpressionSpecification {
   const rank: ExpressionSpecification = [
     "match",
     ["coalesce", ["get", "class"], ["get", "road_class"]],
@@ -44,7 +51,7 @@ function roadWidth(extra: number, mode: Mode): ExpressionSpecification {
     0.7,
     1,
   ];
-  const boost: ExpressionSpecification = ["case", strong(mode), 1.6, marked, 1.25, 1];
+  const boost: ExpressionSpecification = ["case", strong(scale), 1.6, marked, 1.25, 1];
   const at = (width: number, part: number): ExpressionSpecification => ["+", ["*", width, rank, boost], extra * part];
   return ["interpolate", ["exponential", 1.5], ["zoom"], 10, at(0.5, 0.2), 13, at(1.3, 0.5), 16, at(4, 1), 19, at(16, 1)];
 }
@@ -63,9 +70,12 @@ export interface Drawing {
   /** Whether buildings stand up. */
   solid: boolean;
   addresses: Addresses;
+  /** What layers show, where it is not what the mode says. */
+  showing: Partial<Record<StateLayer, Showing>>;
 }
 
-export function buildStyle({ mode, theme, language, scale, solid, addresses }: Drawing): StyleSpecification {
+export function buildStyle({ mode, theme, language, scale, solid, addresses, showing }: Drawing): StyleSpecification {
+  const [onRoads, onBuildings, onAssets] = [showing.roads, showing.buildings, undefined].map((shown) => scaleOf(mode, shown ?? PLAIN, theme)) as [Scale, Scale, Scale];
   const base = BASE[theme];
   const source = (layer?: LayerName): SourceSpecification => {
     const lies = layer && addresses[layer];
@@ -86,7 +96,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
     filter: guessed ? GUESSED : ["!", GUESSED],
     layout: standing,
     paint: {
-      "fill-extrusion-color": classColour(mode, theme, base.body),
+      "fill-extrusion-color": classColour(onBuildings, base.body),
       "fill-extrusion-height": HEIGHT,
       "fill-extrusion-base": BASE_HEIGHT,
       // What is only guessed can be seen through.
@@ -102,6 +112,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
       facilities: source("facilities"),
       assets: source(),
       work: source(),
+      readings: source(),
       selected: source(),
     },
     layers: [
@@ -113,8 +124,8 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
         ...from("roads"),
         layout: { "line-cap": "round", "line-join": "round" },
         paint: {
-          "line-color": ["case", strong(mode), base.strong, base.roadEdge],
-          "line-width": roadWidth(1.6, mode),
+          "line-color": ["case", strong(onRoads), base.strong, base.roadEdge],
+          "line-width": roadWidth(1.6, onRoads),
         },
       },
       {
@@ -122,13 +133,13 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
         type: "line",
         ...from("roads"),
         layout: { "line-cap": "round", "line-join": "round" },
-        paint: { "line-color": classColour(mode, theme, base.road), "line-width": roadWidth(0, mode) },
+        paint: { "line-color": classColour(onRoads, base.road), "line-width": roadWidth(0, onRoads) },
       },
       {
         id: "buildings",
         type: "fill",
         ...from("buildings"),
-        paint: { "fill-color": classColour(mode, theme, base.building), "fill-antialias": false },
+        paint: { "fill-color": classColour(onBuildings, base.building), "fill-antialias": false },
       },
       {
         id: "building-edge",
@@ -136,8 +147,8 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
         ...from("buildings"),
         minzoom: 14,
         paint: {
-          "line-color": ["case", strong(mode), base.strong, base.buildingEdge],
-          "line-width": ["interpolate", ["linear"], ["zoom"], 14, 0.3, 17, ["case", strong(mode), 2, 0.7]],
+          "line-color": ["case", strong(onBuildings), base.strong, base.buildingEdge],
+          "line-width": ["interpolate", ["linear"], ["zoom"], 14, 0.3, 17, ["case", strong(onBuildings), 2, 0.7]],
         },
       },
       {
@@ -154,7 +165,7 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
         minzoom: 16,
         paint: {
           "circle-radius": ["interpolate", ["linear"], ["zoom"], 16, ["case", marked, 4, 2], 19, ["case", marked, 8, 5]],
-          "circle-color": classColour(mode, theme, base.building),
+          "circle-color": classColour(onAssets, base.building),
           "circle-stroke-color": ["case", marked, base.label, base.outline],
           "circle-stroke-width": ["case", marked, 1.2, 0.6],
         },
@@ -223,6 +234,25 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses }: D
           "text-padding": 1,
         },
         paint: { ...halo, "text-halo-width": 2.4 },
+      },
+      {
+        id: "readings",
+        type: "circle",
+        source: "readings",
+        paint: {
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, 5 * scale, 16, 9 * scale],
+          "circle-color": valueColour(coldScale(theme)),
+          "circle-stroke-color": base.label,
+          "circle-stroke-width": 1.5,
+        },
+      },
+      {
+        id: "reading-values",
+        type: "symbol",
+        source: "readings",
+        minzoom: 12.5,
+        layout: { ...label(13), "text-field": ["get", "text"], "text-offset": [0, 1.1], "text-anchor": "top", "text-optional": true },
+        paint: halo,
       },
       {
         // Placed first, so that the names of places make room for the ranks.

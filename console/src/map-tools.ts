@@ -4,6 +4,7 @@ import { html, LitElement, nothing } from "lit";
 import type { Locale, RunDetail, StateLayer, Text } from "./api";
 import { MODES, type Mode, type Theme } from "./colours";
 import "./legend";
+import { LEVELS, passesDownward, PLAIN, type Showing } from "./showing";
 import { compassPoint, phaseOf, shadowOf, type Sun } from "./sun";
 import { of, number, t, timeOfDay } from "./text";
 
@@ -12,6 +13,11 @@ export interface Drawn {
   mode: Mode;
   solid: boolean;
   sunlit: boolean;
+}
+
+export interface ShowingChosen {
+  layer: StateLayer;
+  chosen: Partial<Pick<Showing, "level" | "threshold">>;
 }
 
 export class LingjingMapTools extends LitElement {
@@ -25,6 +31,7 @@ export class LingjingMapTools extends LitElement {
     run: { attribute: false },
     quantities: { attribute: false },
     titles: { attribute: false },
+    showing: { attribute: false },
     sun: { attribute: false },
   };
 
@@ -38,6 +45,7 @@ export class LingjingMapTools extends LitElement {
   declare run: RunDetail | null;
   declare quantities: Partial<Record<StateLayer, string>>;
   declare titles: Record<string, Text>;
+  declare showing: Record<StateLayer, Showing>;
   declare sun: Sun | null;
 
   constructor() {
@@ -51,6 +59,7 @@ export class LingjingMapTools extends LitElement {
     this.run = null;
     this.quantities = {};
     this.titles = {};
+    this.showing = { roads: PLAIN, buildings: PLAIN };
     this.sun = null;
   }
 
@@ -68,8 +77,8 @@ export class LingjingMapTools extends LitElement {
         </div>
         ${this.sunlit && this.sun ? html`<p class="sun-says" aria-live="polite">${this.sunSays(this.sun)}</p>` : nothing}
         <details class="legend-fold" ?open=${!this.folded}>
-          <summary>${t("legend.title")}${this.run ? html`<span class="legend-unit">${t(`legend.unit.${this.mode}`)}</span>` : nothing}</summary>
-          <lingjing-legend .mode=${this.mode} .theme=${this.theme} .language=${this.language} .solid=${this.solid} .sunlit=${this.sunlit} .plain=${!this.run}></lingjing-legend>
+          <summary>${t("legend.title")}</summary>
+          <lingjing-legend .mode=${this.mode} .theme=${this.theme} .language=${this.language} .solid=${this.solid} .sunlit=${this.sunlit} .plain=${!this.run} .showing=${this.showing} .titles=${this.titles} .quantities=${this.quantities}></lingjing-legend>
         </details>
       </div>
     `;
@@ -108,13 +117,43 @@ export class LingjingMapTools extends LitElement {
   }
 
   private quantityChoice(layer: StateLayer) {
-    const names = this.run?.quantities[layer] ?? [];
-    if (names.length === 0) return nothing;
+    const events = this.run?.quantities[layer] ?? [];
+    const numbers = this.run?.numbers[layer] ?? [];
+    if (events.length + numbers.length === 0) return nothing;
+    const showing = this.showing[layer];
+    const shown = showing.number?.name ?? this.quantities[layer];
     const choose = (event: Event) => this.say("quantity-chosen", { layer, quantity: (event.target as HTMLSelectElement).value });
-    return html`<label class="quantity">${t(`layer.${layer}`)}
+    const option = (name: string) => html`<option value=${name} ?selected=${name === shown}>${of(this.titles[name]) || name}</option>`;
+    return html`<div class="quantity"><label>${t(`layer.${layer}`)}
       <select name="quantity-${layer}" @change=${choose}>
-        ${names.map((name) => html`<option value=${name} ?selected=${name === this.quantities[layer]}>${of(this.titles[name]) || name}</option>`)}
-      </select></label>`;
+        <optgroup label=${t("showing.events")}>${events.map(option)}</optgroup>
+        ${numbers.length > 0 ? html`<optgroup label=${t("showing.numbers")}>${numbers.map(option)}</optgroup>` : nothing}
+      </select></label>
+      <div class="showing">${showing.number ? this.levelChoice(layer, showing) : nothing} ${this.thresholdChoice(layer, showing)}</div></div>`;
+  }
+
+  private levelChoice(layer: StateLayer, showing: Showing) {
+    const choose = (event: Event) => {
+      const level = LEVELS.find((known) => known === (event.target as HTMLSelectElement).value) ?? "p50";
+      this.say("showing-chosen", { layer, chosen: { level } });
+    };
+    return html`<label>${t("showing.level")}
+      <select name="level-${layer}" @change=${choose}>${LEVELS.map((level) => html`<option value=${level} ?selected=${level === showing.level}>${t(`showing.${level}`)}</option>`)}</select></label>`;
+  }
+
+  /** Only what passes a value; an empty field shows all. */
+  private thresholdChoice(layer: StateLayer, showing: Showing) {
+    const { number, threshold } = showing;
+    const scale = number ? 1 : 100;
+    const choose = (event: Event) => {
+      const field = event.target as HTMLInputElement;
+      const value = field.value.trim() === "" ? Number.NaN : field.valueAsNumber;
+      this.say("showing-chosen", { layer, chosen: { threshold: Number.isFinite(value) ? value / scale : null } });
+    };
+    const bounds = number ? {} : { min: "1", max: "100" };
+    return html`<label>${t(passesDownward(showing) ? "showing.below" : "showing.above", { unit: number ? number.unit : "%" })}
+      <input type="number" name="threshold-${layer}" step="any" min=${bounds.min ?? nothing} max=${bounds.max ?? nothing} placeholder=${t("showing.all")}
+        .value=${threshold === null ? "" : String(Math.round(threshold * scale * 100) / 100)} @change=${choose} /></label>`;
   }
 
   private choose(detail: Partial<Drawn>): void {

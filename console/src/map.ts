@@ -13,14 +13,16 @@ import {
 } from "maplibre-gl";
 import { accessHeaders } from "./access";
 import type { Card, Locale, StateLayer, WorkRow } from "./api";
-import { BASE, channels, classes, type Mode, type Theme } from "./colours";
+import { BASE, channels, type Mode, type Theme } from "./colours";
 import { Painter } from "./map-paint";
 import { facilityImages, workDisc } from "./map-signs";
 import { buildStyle, type Addresses } from "./map-style";
 import { ShadowLayer } from "./shadow-layer";
 import type { MapView } from "./share";
 import { heightOf } from "./solid";
-import { classesOf, onsetValues, valuesAt, type LayerState } from "./state";
+import { readingsAt, type SensorSeries } from "./sensors";
+import { classesAt, PLAIN, type Showing } from "./showing";
+import type { LayerState } from "./state";
 import { lightOf, shadowOf, skyOf, sunAt } from "./sun";
 import { t } from "./text";
 
@@ -30,9 +32,7 @@ export type { Addresses } from "./map-style";
 export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
-/** Chance below which an onset is not worth a colour. */
-export const LEAST_ONSET_PROBABILITY = 0.1;
-const CLICKABLE = ["work", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
+const CLICKABLE = ["work", "readings", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
 /** Shadows lie under this layer, the first of the roads' source. */
 const ABOVE_SHADOWS = "road-edge";
 const SOLID_PITCH_DEG = 52;
@@ -54,6 +54,8 @@ export class LingjingMap extends LitElement {
     assets: { attribute: false },
     assetState: { attribute: false },
     outlines: { type: String },
+    showing: { attribute: false },
+    sensors: { attribute: false },
     solid: { type: Boolean },
     sunlit: { type: Boolean },
     label: { type: String },
@@ -77,6 +79,10 @@ export class LingjingMap extends LitElement {
   declare assetState: LayerState | null;
   /** Where all footprints of buildings lie as GeoJSON, for their shadows. */
   declare outlines: string;
+  /** What layers show, where it is not what the mode says. */
+  declare showing: Partial<Record<StateLayer, Showing>>;
+  /** What sensors said; drawn as it was at the hour. */
+  declare sensors: readonly SensorSeries[];
   /** Whether buildings stand up. */
   declare solid: boolean;
   /** Whether shadows are drawn. */
@@ -91,6 +97,10 @@ export class LingjingMap extends LitElement {
   private readonly shadows = new ShadowLayer();
   private shadowsOf = "";
   private ready = false;
+  /** Whether the style changed while the one before was still being read. */
+  private outdated = false;
+  /** Whether the camera looks at buildings that stand. */
+  private stands = false;
   private resizing: ResizeObserver | null = null;
   /** Whether a person chose what is in view; until then the whole district is. */
   private moved = false;
@@ -111,6 +121,8 @@ export class LingjingMap extends LitElement {
     this.assets = null;
     this.assetState = null;
     this.outlines = "";
+    this.showing = {};
+    this.sensors = [];
     this.solid = false;
     this.sunlit = false;
     this.label = "";
@@ -179,23 +191,21 @@ export class LingjingMap extends LitElement {
 
   override updated(changed: PropertyValues): void {
     const map = this.map;
-    if (!map || !this.ready) {
-      if (map && changed.has("bounds")) this.fit();
-      return;
-    }
+    if (!map) return;
     const has = (...names: string[]) => names.some((name) => changed.has(name));
-    if (has("addresses")) {
-      for (const layer of ["roads", "buildings"] as const) this.painter?.clear(layer);
+    if (has("bounds")) this.fit();
+    if (has("theme", "language", "scale", "mode", "solid", "addresses", "showing")) {
+      if (this.ready) this.restyle();
+      else this.outdated = true;
     }
-    if (has("theme", "language", "scale", "mode", "solid", "addresses")) this.restyle();
+    if (!this.ready) return; // `fill` puts in all that is known by then
     if (has("label")) this.nameCanvas();
-    if (has("solid")) this.stand();
     if (has("assets")) this.fillAssets();
-    if (has("addresses", "states", "hour", "assets", "mode")) this.paint();
+    if (has("addresses", "states", "hour", "assets", "mode", "showing")) this.paint();
+    if (has("sensors", "hour", "start")) this.fillReadings();
     if (has("work")) this.fillWork();
     if (has("card")) this.fillSelected();
-    if (has("bounds")) this.fit();
-    if (has("sunlit", "outlines", "theme", "hour", "start", "solid")) this.shine();
+    if (has("sunlit", "outlines", "hour", "start")) this.shine();
   }
 
   /** Whether everything asked for is drawn. */
@@ -221,6 +231,8 @@ export class LingjingMap extends LitElement {
   /** Look at exactly this, as another map or a shared address does. */
   look(view: MapView): void {
     this.moved = true;
+    this.stands = this.solid;
+    this.turnable();
     this.map?.jumpTo({
       center: [view.longitude_deg, view.latitude_deg],
       ...{ zoom: view.zoom, bearing: view.bearing_deg, pitch: view.pitch_deg },
@@ -301,6 +313,7 @@ export class LingjingMap extends LitElement {
   }
 
   private stand(): void {
+    this.stands = this.solid;
     this.turnable();
     const [pitch, bearing] = this.solid ? [SOLID_PITCH_DEG, -18] : [0, 0];
     if (!this.moved) {
@@ -313,17 +326,16 @@ export class LingjingMap extends LitElement {
     this.map?.getSource<GeoJSONSource>(source)?.setData(data);
   }
 
-  /** Draw by another style; sources and their state stay, what was put in by hand is put in again. */
+  /** Draw by another style; `fill` follows when it is there. */
   private restyle(): void {
-    this.map?.setStyle(buildStyle(this), { diff: true });
-    if (!this.ready) return; // it was loaded anew, and filled
-    this.drawSigns();
-    this.nameCanvas();
-    this.fillWork();
-    this.fillAssets();
-    this.fillSelected();
-    this.paint();
-    this.shine();
+    const { map } = this;
+    if (!map) return;
+    const before = map.style;
+    this.ready = false;
+    this.outdated = false;
+    map.setStyle(buildStyle(this), { diff: true });
+    // A style that was made the next by its differences tells of it only where there were some.
+    if (!this.ready && map.style === before) this.fill();
   }
 
   private drawSigns(): void {
@@ -338,20 +350,23 @@ export class LingjingMap extends LitElement {
     if (disc) put("work-disc", disc, 2);
   }
 
-  /** Put everything into a map that has just been made. */
+  /** Put everything into a map that has just been made or drawn by another style. */
   private fill(): void {
     const map = this.map;
     if (!map) return;
     this.ready = true;
-    this.painter?.forgetAll();
+    if (this.outdated) return this.restyle();
+    // Sources that both styles have keep their state, which is then of no known class.
+    for (const source of ["roads", "buildings"]) this.painter?.clear(source);
     if (!map.getLayer(this.shadows.id)) map.addLayer(this.shadows, ABOVE_SHADOWS);
     this.drawSigns();
     this.nameCanvas();
     this.fillWork();
     this.fillAssets();
     this.fillSelected();
+    this.fillReadings();
     this.paint();
-    if (this.solid && !this.moved) this.stand();
+    if (this.solid !== this.stands) this.stand();
     this.shine();
     this.announceView();
   }
@@ -364,6 +379,10 @@ export class LingjingMap extends LitElement {
       properties: { id: row.target, rank: row.rank, job: row.id },
     }));
     this.set("work", { type: "FeatureCollection", features });
+  }
+
+  private fillReadings(): void {
+    this.set("readings", readingsAt(this.sensors, this.start + this.hour * 3_600_000));
   }
 
   private fillAssets(): void {
@@ -386,12 +405,13 @@ export class LingjingMap extends LitElement {
 
   /** Give every feature the class of the chosen hour. */
   private paint(): void {
-    const table = classes(this.mode);
     for (const layer of ["roads", "buildings", "assets"] as const) {
       const state = layer === "assets" ? this.assetState : this.states[layer];
-      const values = state && (this.mode !== "onset" ? valuesAt(state, this.hour) : onsetValues(state, LEAST_ONSET_PROBABILITY));
+      const showing = layer === "assets" ? PLAIN : (this.showing[layer] ?? PLAIN);
       const inTiles = layer !== "assets" && typeof this.addresses[layer] === "object";
-      this.painter?.paint(layer, values ? classesOf(values, table) : null, inTiles ? layer : undefined);
+      // Before the run there is no forecast, and the first hour's must not be taken for one.
+      const found = this.hour < 0 ? null : classesAt(showing, state, this.mode, this.hour);
+      this.painter?.paint(layer, found, inTiles ? layer : undefined);
     }
   }
 

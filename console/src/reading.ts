@@ -19,6 +19,8 @@ import type { ServerEvent } from "./event-stream";
 import { Live, type LinkState } from "./live";
 import type { Addresses, Features, States } from "./map";
 import type { SharedPlace } from "./share";
+import { hoursBefore, temperaturesOf, type SensorSeries } from "./sensors";
+import { PLAIN, showingOf, sharedShowing, type Showing } from "./showing";
 import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState } from "./state";
 import { setEnglishNames, setZone } from "./text";
 import { hearTime, present } from "./time";
@@ -26,6 +28,9 @@ import { likelyByHour } from "./timeline";
 import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
 
 const SETTLE_MS = 400;
+/** How far the time bar reaches back before a run, and the server's history of sensors [h]. */
+const MOST_PAST_H = 48;
+const MOST_HISTORY_H = 744;
 const ASSET_ZOOM = 16;
 /** Chance that counts as likely in the counts and the jump to the first freeze. */
 export const LIKELY = 0.5;
@@ -49,7 +54,11 @@ interface Shown {
   likely: Uint32Array;
   /** Hours before the run of which something was observed. */
   past: number;
+  /** What sensors said, before the run and while it lasts. */
+  sensors: readonly SensorSeries[];
   quantities: Partial<Record<StateLayer, string>>;
+  /** How each layer shows what it shows. */
+  showing: Record<StateLayer, Showing>;
   titles: Record<string, Record<Locale, string>>;
   /** The hour shown; null until the run says where to open. */
   hour: number | null;
@@ -88,7 +97,9 @@ const NOTHING: Readonly<Shown> = {
   first: null,
   likely: new Uint32Array(0),
   past: 0,
+  sensors: [],
   quantities: {},
+  showing: { roads: PLAIN, buildings: PLAIN },
   titles: {},
   hour: null,
   page: null,
@@ -152,11 +163,11 @@ export class Reading implements ReactiveController {
   private onEvent({ event, data }: ServerEvent): void {
     const said = readEvent(event, data);
     if (said.time !== null) hearTime(said.time);
-    if (said.reload) void this.refresh();
-    if (said.changes.length === 0) return;
-    const changes = new Map(this.now.changes);
-    for (const change of said.changes) changes.set(change.id, change);
-    this.change({ changes });
+    if (said.changes.length > 0) {
+      const changes = new Map(this.now.changes);
+      for (const change of said.changes) changes.set(change.id, change);
+      this.change({ changes });
+    } else if (!said.reload) return;
     window.clearTimeout(this.settling);
     this.settling = window.setTimeout(() => void this.refresh(), SETTLE_MS);
   }
@@ -177,6 +188,7 @@ export class Reading implements ReactiveController {
       const known = new Set(this.now.runs.map((item) => item.run));
       const fresh = runs.find((item) => item.district === district?.name && !known.has(item.run));
       this.change({ districts, runs, newRun: fresh?.run ?? this.now.newRun });
+      if (run && this.now.sensors.length > 0) void this.guarded(() => this.readSensors(run));
       const again = districts.find((item) => item.name === district?.name);
       if (again && again.data_version !== district?.data_version) {
         this.show(again);
@@ -234,6 +246,7 @@ export class Reading implements ReactiveController {
   async begin(place: SharedPlace): Promise<void> {
     const who = await api.who();
     this.change({ who, locked: null });
+    this.live.listenTo(who.events ? "/api/v1/events" : null);
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary(), api.health()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
     this.change({ titles, districts, runs, shared: place.shared });
@@ -257,9 +270,42 @@ export class Reading implements ReactiveController {
     void this.guarded(() => this.readRunAndWork(name));
   }
 
+  /** Let a layer show an event or a number of the run. */
   chooseQuantity(layer: StateLayer, quantity: string): void {
-    this.change({ quantities: { ...this.now.quantities, [layer]: quantity } });
-    void this.guarded(() => this.readStates());
+    const { run } = this.now;
+    const isNumber = run?.numbers[layer].includes(quantity) ?? false;
+    this.showOne(layer, { number: null, threshold: null });
+    if (run && isNumber) void this.guarded(() => this.readNumber(run.run, layer, quantity));
+    else {
+      this.change({ quantities: { ...this.now.quantities, [layer]: quantity } });
+      void this.guarded(() => this.readStates());
+    }
+  }
+
+  /** Change how a layer shows what it shows. */
+  chooseShowing(layer: StateLayer, chosen: Partial<Pick<Showing, "level" | "threshold">>): void {
+    this.showOne(layer, chosen);
+  }
+
+  /** What a shared address says of the layers. */
+  get sharedLayers(): Record<string, string> {
+    const { quantities, showing } = this.now;
+    const said: Record<string, string> = {};
+    for (const layer of ["roads", "buildings"] as const) {
+      said[layer] = showing[layer].number?.name ?? quantities[layer] ?? "";
+      Object.assign(said, sharedShowing(layer, showing[layer]));
+    }
+    return said;
+  }
+
+  private showOne(layer: StateLayer, chosen: Partial<Showing>): void {
+    const { showing } = this.now;
+    this.change({ showing: { ...showing, [layer]: { ...showing[layer], ...chosen } } });
+  }
+
+  private async readNumber(run: string, layer: StateLayer, quantity: string): Promise<void> {
+    const number = await api.stream(run, layer, quantity);
+    if (this.now.run?.run === run) this.showOne(layer, { number });
   }
 
   setHour(hour: number): void {
@@ -360,12 +406,39 @@ export class Reading implements ReactiveController {
     const { hour } = this.now;
     this.change({
       run,
-      hour: hour === null ? null : Math.min(hour, run.hours),
+      hour: hour === null ? null : Math.min(Math.max(hour, -MOST_PAST_H), run.hours),
       quantities: { roads: this.firstOf(run, "roads"), buildings: this.firstOf(run, "buildings") },
     });
-    await this.readStates();
+    await Promise.all([this.readStates(), this.readNumbers(run)]);
+    void this.guarded(() => this.readSensors(run));
     if (this.now.hour !== null) return;
     this.change({ hour: openingHour(Object.values(this.now.states), Date.parse(run.start), run.hours, present()) });
+  }
+
+  /** What sensors said: only where the run is not so long ago that nothing of it is asked for any more. */
+  private async readSensors(run: RunDetail): Promise<void> {
+    this.change({ sensors: [], past: 0 });
+    const start = Date.parse(run.start);
+    const hours = Math.ceil((present() - start) / 3_600_000) + MOST_PAST_H;
+    const bounds = this.now.district?.bounds;
+    if (!bounds || hours <= 0 || hours > MOST_HISTORY_H) return;
+    const [west, south, east, north] = bounds;
+    const radius_m = Math.min(20_000, (Math.hypot((east - west) * 0.86, north - south) * 111_320) / 2 + 100);
+    const { things } = await api.readings([(west + east) / 2, (south + north) / 2], radius_m, hours);
+    if (this.now.run !== run) return;
+    const sensors = temperaturesOf(things);
+    this.change({ sensors, past: hoursBefore(sensors, start, MOST_PAST_H) });
+  }
+
+  /** Show the numbers that a shared address asked for, as it asked for them. */
+  private async readNumbers(run: RunDetail): Promise<void> {
+    const showing = { roads: showingOf("roads", this.wanted), buildings: showingOf("buildings", this.wanted) };
+    this.change({ showing });
+    for (const layer of ["roads", "buildings"] as const) {
+      const wanted = this.wanted[layer];
+      if (wanted && run.numbers[layer].includes(wanted)) await this.readNumber(run.run, layer, wanted);
+    }
+    this.wanted = {};
   }
 
   /** The quantity that a shared address asked for, where the run has it, else the preferred one. */

@@ -67,7 +67,7 @@ function readView(text: string | null): MapView | null {
 
 function formatView(view: MapView | null): string {
   if (!view) return "";
-  const place = [view.longitude_deg.toFixed(6), view.latitude_deg.toFixed(6), view.zoom.toFixed(2)];
+  const place = [view.longitude_deg.toFixed(7), view.latitude_deg.toFixed(7), view.zoom.toFixed(4)];
   return [...place, view.bearing_deg.toFixed(1), view.pitch_deg.toFixed(1)].join(",");
 }
 

@@ -27,10 +27,11 @@ describe("the stream of events", () => {
   });
 
   it("says what changed, and is not misled by nonsense", () => {
-    const said = readEvent("change", '{"time":"2026-01-20T09:00:00Z","changes":[{"id":"urn:a","type":"Tap","change":"deleted"},{"id":5},null]}');
+    const said = readEvent("changes", '{"now":"2026-01-20T09:00:00Z","entities":[{"id":"urn:a","types":["Tap"],"operation":"delete"},{"id":5},null]}');
     expect(said).toEqual({ time: Date.parse("2026-01-20T09:00:00Z"), reload: false, changes: [{ id: "urn:a", type: "Tap", deleted: true }] });
-    expect(readEvent("reload", "{}").reload).toBe(true);
-    for (const data of ["", "[]", "null", "{", '{"changes":{"id":"x"}}']) expect(readEvent("change", data).changes).toEqual([]);
+    for (const event of ["reload", "run", "district", "tiles"]) expect(readEvent(event, "{}").reload).toBe(true);
+    expect(readEvent("beat", '{"now":"2026-01-20T09:00:00Z"}')).toMatchObject({ reload: false, changes: [] });
+    for (const data of ["", "[]", "null", "{", '{"entities":{"id":"x"}}']) expect(readEvent("changes", data).changes).toEqual([]);
   });
 });
 

@@ -127,6 +127,104 @@ def test_an_old_address_is_restored_and_a_newer_one_is_said_to_be(visit: Any, se
     assert "更新版本" in page.inner_text("#strange-link")
 
 
+def test_a_layer_shows_a_percentile_or_only_what_passes_a_threshold(
+    visit: Any, server: Any
+) -> None:
+    seen = visit(server.address)
+    page = seen.open("#hour=30")
+    page.click(".layers-fold summary")
+    page.select_option("select[name=quantity-roads]", "road_surface_temperature")
+    page.wait_for_selector("select[name=level-roads]")
+    seen.settle()
+    cold = ("#1f2c68", "#2a5a9c", "#4390c2", "#93c4dd", "#f3e3bb", "#dfb76c", "#b07a2c")
+    middle = [seen.coloured(colour) for colour in cold]
+    assert sum(middle) > 1000
+    page.select_option("select[name=level-roads]", "p10")
+    seen.settle()
+    low = [seen.coloured(colour) for colour in cold]
+    assert low != middle
+    assert "第 10 百分位" in page.inner_text("lingjing-legend")
+    buildings = seen.coloured(*LIKELY_COLOURS)
+    page.fill("input[name=threshold-buildings]", "45")
+    page.press("input[name=threshold-buildings]", "Tab")
+    seen.settle()
+    assert 0 < seen.coloured(*LIKELY_COLOURS) < buildings
+    assert "≥ 45 %" in page.inner_text("lingjing-legend")
+    address = page.url
+    two = visit(server.address)
+    two.page.goto(address)
+    two.page.wait_for_selector(".work-row")
+    two.until("() => document.querySelector('lingjing-legend').innerText.includes('≥ 45 %')")
+    assert "第 10 百分位" in two.page.inner_text("lingjing-legend")
+    assert seen.faults == []
+
+
+def test_the_story_plays_by_itself_and_leaves_the_map_free(visit: Any, server: Any) -> None:
+    seen = visit(server.address)
+    page = seen.open("#hour=5")
+    page.click("#tell")
+    page.wait_for_selector(".story-text")
+    assert page.input_value("#hour") == "0"
+    assert "需要部署防冻" in page.inner_text(".story-text")
+    over = page.locator(".story").bounding_box()
+    drawn = page.locator("lingjing-map").bounding_box()
+    assert over["y"] >= drawn["y"] + drawn["height"]
+    page.click("#story-on")
+    seen.until("() => !document.querySelector('.story-text').textContent.startsWith('2/')")
+    told = []
+    while page.is_enabled("#story-on"):
+        told.append(page.inner_text(".story-text"))
+        page.click("#story-on")
+    told.append(page.inner_text(".story-text"))
+    for word in ("首次有对象", "最严重", "推演结束"):
+        assert any(word in text for text in told)
+    assert page.input_value("#hour") == "72"
+    page.click("#story-pause")
+    page.click("#story-close")
+    assert page.locator(".story").count() == 0
+    assert seen.faults == []
+
+
+def test_a_picture_to_take_away_has_the_map_its_scale_and_its_sources(
+    visit: Any, server: Any, tmp_path: Path
+) -> None:
+    seen = visit(server.address)
+    page = seen.open("#hour=40")
+    with page.expect_download() as waiting:
+        page.click("#picture")
+    file = tmp_path / "picture.png"
+    waiting.value.save_as(file)
+    pixels = picture_of(file.read_bytes()).astype(int)
+    drawn = page.evaluate("() => document.querySelector('lingjing-map canvas').height")
+    assert pixels.shape[0] > drawn + 150
+    foot = pixels[-(pixels.shape[0] - drawn - 60) :]
+    for colour in LIKELY_COLOURS:
+        wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
+        assert (np.abs(pixels - wanted).max(axis=-1) <= 2).sum() > 500
+        assert (np.abs(foot - wanted).max(axis=-1) <= 2).sum() > 300
+    assert seen.faults == []
+
+
+def test_the_exact_view_is_in_the_address(visit: Any, server: Any) -> None:
+    one = visit(server.address)
+    page = one.open("#hour=40")
+    canvas = page.locator("lingjing-map canvas")
+    canvas.focus()
+    for key in ("+", "ArrowRight"):
+        page.keyboard.press(key)
+        one.settle()
+        page.wait_for_timeout(400)
+        one.settle()
+    one.until("() => location.hash.includes('view=')")
+    shown = one.map_bytes()
+    two = visit(server.address)
+    two.page.goto(page.url)
+    two.page.wait_for_selector(".work-row")
+    two.settle()
+    apart = np.abs(picture_of(shown).astype(int) - picture_of(two.map_bytes()).astype(int))
+    assert (apart.max(axis=-1) > 8).mean() < 0.01
+
+
 def test_the_map_is_coloured_and_the_slider_changes_it(desk: Any) -> None:
     seen = desk
     assert seen.coloured("#dadde0") > 2000  # buildings are there, and nothing is likely yet

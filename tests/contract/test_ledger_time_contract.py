@@ -213,3 +213,28 @@ def test_sealed_history_reads_the_same(open_ledger: Opener, tmp_path: Path) -> N
     note_late(ledger, trunk, 1, "flow", observed(-1, int(times[10]) + 1))
     assert flows(ledger, trunk, from_us=int(times[10]), to_us=int(times[10]) + 2)[1] == -1
     assert ledger.check() == []
+
+
+def test_what_was_changed_or_deleted_since_an_instant_is_known_the_latest_first(
+    ledger: Ledger,
+) -> None:
+    trunk = ledger.branch("")
+    for name in (1, 2, 3, 4):
+        create(ledger, trunk, entity(name, flow=name))
+    since_us = max(
+        row.recorded_us
+        for name in (1, 2, 3, 4)
+        for row in ledger.history(trunk, urn(name), Span(time="modifiedAt"))
+    )
+    assert ledger.changed_since(trunk, since_us, 10) == []
+    update(ledger, trunk, 2, flow=9)
+    delete(ledger, trunk, 3)
+    update(ledger, trunk, 1, flow=8)
+    assert ledger.changed_since(trunk, since_us, 10) == [urn(1), urn(3), urn(2)]
+    assert ledger.changed_since(trunk, since_us, 2) == [urn(1), urn(3)]
+    assert ledger.changed_since(trunk, 0, 10)[-1] == urn(4)
+    branch = ledger.create_branch(trunk, "what-if")
+    assert ledger.changed_since(branch, 0, 10) == []
+    delete(ledger, branch, 4)
+    assert ledger.changed_since(branch, since_us, 10) == [urn(4)]
+    assert urn(4) not in ledger.changed_since(trunk, since_us, 10)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from lingjing.engine.ingest import DeadLetter
+from lingjing.engine.ingest import DeadLetter, Intake, Receipt
 from lingjing.sources.sensor_batches import read_batch, read_observation
 from lingjing.sources.sensor_messages import Message
 from lingjing.sources.sensor_rules import SensorRules
+from lingjing.vocabulary import LingjingError
 
 RULES_FILE: Final = "sensors.toml"
 
-__all__ = ["RULES_FILE", "SensorRules", "again", "read_batch", "read_rules"]
+__all__ = ["RULES_FILE", "SensorRules", "again", "read_batch", "read_rules", "replay"]
 
 
 def read_rules(data_dir: Path) -> SensorRules:
@@ -35,3 +37,29 @@ def again(letter: DeadLetter, tenant: str, rules: SensorRules) -> Message:
     payload = held["payload"]
     content = payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
     return rules.message(held["topic"], content, tenant=tenant, sender=held.get("sender", ""))
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What became of dead letters that were tried again.
+
+    Attributes:
+        tried: How many.
+        receipt: What became of them.
+    """
+
+    tried: int
+    receipt: Receipt
+
+
+def replay(intake: Intake, tenant: str, ids: Sequence[str], rules: SensorRules) -> Replayed:
+    """Try dead letters again; all of a tenant's where none is named.
+
+    Raises:
+        LingjingError: `ingest.no-letter`.
+    """
+    found = dict(intake.dead_letters(tenant))
+    for wanted in ids:
+        if wanted not in found:
+            raise LingjingError("ingest.no-letter", id=wanted[:100])
+    chosen = [(key, again(found[key], tenant, rules)) for key in ids or found]
+    return Replayed(len(chosen), intake.replay(tenant, chosen))

@@ -195,6 +195,22 @@ class OverHttp:
                 )
             time.sleep(float(answer.headers.get("Retry-After", "1")))
 
+    def replay(self, ids: Sequence[str]) -> tuple[int, Receipt]:
+        """Have the server try dead letters again; how many it tried, and what became of them.
+
+        Raises:
+            LingjingError: `ingest.server-unreachable`.
+        """
+        url = f"{self._url}/dead-letters/replay"
+        try:
+            answer = self._client.post(url, content=msgspec.json.encode({"ids": ids}))
+        except httpx.HTTPError as error:
+            raise LingjingError("ingest.server-unreachable", url=url, detail=str(error)) from error
+        if answer.status_code != 200:
+            raise LingjingError("ingest.server-unreachable", url=url, detail=answer.text[:300])
+        tried = msgspec.json.decode(answer.content)["tried"]
+        return tried, msgspec.json.decode(answer.content, type=Receipt)
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()

@@ -155,6 +155,21 @@ def as_document(done: Verification, said: HourlySeries) -> dict[str, Any]:
                 }
                 for item in done.clock.stretches
             ],
+            "repeats": [
+                {
+                    "start": said.time_text(item.first),
+                    "end": said.time_text(item.last),
+                    "lag_h": item.lag_h,
+                }
+                for item in done.clock.repeats
+            ],
+        }
+    mended = None
+    if done.mended is not None:
+        mended = {
+            "hours": done.mended.hours,
+            "errors": {name: _errors(item) for name, item in done.mended.errors.items()},
+            "events": {name: _events(item) for name, item in done.mended.events.items()},
         }
     document: dict[str, Any] = _plain(
         {
@@ -174,6 +189,7 @@ def as_document(done: Verification, said: HourlySeries) -> dict[str, Any]:
             },
             "value": [dataclasses.asdict(item) for item in done.value],
             "clock": clock,
+            "mended": mended,
         }
     )
     return document

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lingjing.forecast.clock import Clock, scan_clock
+from lingjing.forecast.clock import Clock, mended, scan_clock
 from lingjing.forecast.scores import (
     Contingency,
     Errors,
@@ -69,6 +69,20 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Mended:
+    """Scores against the observations at the hours they belong to by the test of their clock.
+
+    Attributes:
+        hours: Observations that were moved.
+        errors, events: As in `Verification`.
+    """
+
+    hours: int
+    errors: Mapping[str, Errors]
+    events: Mapping[str, Contingency]
+
+
+@dataclass(frozen=True)
 class Verification:
     """All scores of one forecast.
 
@@ -84,6 +98,7 @@ class Verification:
         onsets: When it began.
         value: By cost over loss.
         clock: What the test of the observations' clock found; None with too few pairs.
+        mended: Scores with that clock; None where no part of it is moved.
     """
 
     threshold_C: float
@@ -97,6 +112,7 @@ class Verification:
     onsets: Onsets
     value: Sequence[Value]
     clock: Clock | None
+    mended: Mended | None = None
 
 
 def quantile_probability(levels: Sequence[float], quantiles: Values, threshold_C: float) -> Values:
@@ -229,18 +245,7 @@ def verify(
     if not known.any():
         raise ValueError("no pair of forecast and observation")
     said, came = forecast < threshold_C, observed < threshold_C
-    near = np.minimum(np.abs(forecast - threshold_C), np.abs(observed - threshold_C)) <= CRITICAL_C
-    groups = {"all": known, "night": known & night, "day": known & ~night, "critical": known & near}
-    errors = {
-        name: value_errors(forecast[kept], observed[kept])
-        for name, kept in groups.items()
-        if kept.any()
-    }
-    events = {
-        name: contingency(said[groups[name]], came[groups[name]])
-        for name in ("all", "night")
-        if groups[name].any()
-    }
+    errors, events = _errors_and_events(forecast, observed, night, threshold_C)
     levels = sorted(quantiles or {})
     table = np.stack([(quantiles or {})[level] for level in levels], axis=1) if levels else None
     chance = None
@@ -270,4 +275,37 @@ def verify(
     return Verification(
         threshold_C, errors, events, score, skill, classes, crps_C, inside,
         match_onsets(onset_hours(said, known), onset_hours(came, known)), value, clock,
+        _mended(forecast, observed, night, threshold_C, clock),
     )  # fmt: skip
+
+
+def _errors_and_events(
+    forecast: Values, observed: Values, night: Flags, threshold_C: float
+) -> tuple[dict[str, Errors], dict[str, Contingency]]:
+    known = np.isfinite(forecast) & np.isfinite(observed)
+    near = np.minimum(np.abs(forecast - threshold_C), np.abs(observed - threshold_C)) <= CRITICAL_C
+    groups = {"all": known, "night": known & night, "day": known & ~night, "critical": known & near}
+    errors = {
+        name: value_errors(forecast[kept], observed[kept])
+        for name, kept in groups.items()
+        if kept.any()
+    }
+    said, came = forecast < threshold_C, observed < threshold_C
+    events = {
+        name: contingency(said[groups[name]], came[groups[name]])
+        for name in ("all", "night")
+        if groups[name].any()
+    }
+    return errors, events
+
+
+def _mended(
+    forecast: Values, observed: Values, night: Flags, threshold_C: float, clock: Clock | None
+) -> Mended | None:
+    if clock is None or not clock.offsets.any():
+        return None
+    moved = int((np.isfinite(observed) & (clock.offsets != 0)).sum())
+    errors, events = _errors_and_events(
+        forecast, mended(observed, clock.offsets), night, threshold_C
+    )
+    return Mended(moved, errors, events)

@@ -168,6 +168,10 @@ class _Reading:
                 yield from self._buildings()
         yield from self._buildings()
         yield from self._relations(areas, processor.node_location_storage)
+        # positions and ids make room before the roads are laid out
+        del processor
+        item = None
+        self.seen.clear()
         yield from self._parts()
         yield from self._facilities()
         yield from self._roads()
@@ -389,6 +393,7 @@ class _Reading:
             ]
         )
         lines = pieces.lines(points)
+        del nodes, way, points, doubled
         lengths, keep = clean_lines(lines, names, self.report)
         self.report.repaired["split-at-junction"] = len(names) - len(np.unique(pieces.way))
         measured = Provenance("inferred", SOURCE, rule="length-of-line", confidence=0.99)

@@ -345,6 +345,13 @@ class Ledger(Protocol):
         """Entities changed or deleted in the branch itself since it was made, in order."""
         ...
 
+    def changed_since(self, branch: Branch, since_us: int, limit: int) -> list[str]:
+        """Entities of the branch itself that were changed or deleted later than an instant [µs].
+
+        The latest first, at most so many; what only an import brought is left out.
+        """
+        ...
+
     def base_records(self, branch: Branch, ids: Sequence[str]) -> dict[str, Record]:
         """Entities as the branch saw them when it was made (the parent at the base number)."""
         ...

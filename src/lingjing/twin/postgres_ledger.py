@@ -147,6 +147,18 @@ class PostgresLedger:
             lambda connection: [row[0] for row in connection.execute(query, (branch.key,))]
         )
 
+    def changed_since(self, branch: Branch, since_us: int, limit: int) -> list[str]:
+        """Entities changed or deleted in the branch later than an instant, the latest first."""
+        self._keeper.require(branch)
+        query = (
+            "SELECT id FROM entity WHERE branch = %s AND recorded_us > %s AND state IN (1, 2)"
+            " AND told ORDER BY recorded_us DESC LIMIT %s"
+        )
+        values = (branch.key, since_us, limit)
+        return self._readers.read(
+            lambda connection: [row[0] for row in connection.execute(query, values)]
+        )
+
     def base_records(self, branch: Branch, ids: Sequence[str]) -> dict[str, Record]:
         """Entities as the branch saw them when it was made."""
         levels = self._levels(branch)[1:]

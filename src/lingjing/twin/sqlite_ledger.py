@@ -45,7 +45,7 @@ from lingjing.twin.sqlite import SqliteStore
 from lingjing.twin.sqlite_branches import create_branch, create_tenant, drop_branch, read_book
 from lingjing.twin.sqlite_care import backup, check, size
 from lingjing.twin.sqlite_driver import SqliteDriver
-from lingjing.twin.sqlite_history import History, subjects
+from lingjing.twin.sqlite_history import ENTITY_ITSELF, History, subjects
 from lingjing.twin.sqlite_looking_back import LookingBack
 from lingjing.twin.sqlite_moving import Filler, parts
 from lingjing.twin.sqlite_reading import Finder, levels, records
@@ -55,6 +55,18 @@ from lingjing.vocabulary import LingjingError
 T = TypeVar("T")
 
 _STREAM_PAGE: Final = 1_000
+_CHANGED_SINCE: Final = """
+    SELECT id FROM (
+        SELECT id, recorded_us FROM entity
+        WHERE branch = :branch AND recorded_us > :since AND layout IS NULL
+        UNION ALL
+        -- of what has ended there is no row left, but its history says so
+        SELECT subject.id, history.recorded_us FROM subject
+        JOIN history ON history.subject = subject.key AND history.attribute = :itself
+        WHERE subject.branch = :branch AND history.recorded_us > :since AND history.marks % 4 = 2
+    )
+    GROUP BY id ORDER BY max(recorded_us) DESC LIMIT :most
+"""
 
 
 class SqliteLedger:
@@ -210,6 +222,15 @@ class SqliteLedger:
         with self._reading() as connection:
             rows = connection.execute(
                 "SELECT id FROM entity WHERE branch = ? ORDER BY id", (branch.key,)
+            )
+            return [entity_id for (entity_id,) in rows]
+
+    def changed_since(self, branch: Branch, since_us: int, limit: int) -> list[str]:
+        """Entities changed or deleted in the branch later than an instant, the latest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                _CHANGED_SINCE,
+                {"branch": branch.key, "since": since_us, "itself": ENTITY_ITSELF, "most": limit},
             )
             return [entity_id for (entity_id,) in rows]
 

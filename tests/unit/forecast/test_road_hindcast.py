@@ -207,6 +207,31 @@ def test_the_mean_of_the_spread_is_the_road_itself() -> None:
     assert step < 0.7 * np.abs(np.diff(members[0], 2)).mean()
 
 
+def test_a_calibration_takes_nothing_that_does_not_help_hours_it_has_not_seen() -> None:
+    """A road that errs one way in one week and the other way in the next teaches nothing."""
+    site = RoadSite(material="asphalt", deep_temperature_C=2.0)
+    series = _series(24 * 12)
+    truth = hindcast_road(series, site, members=2).column("road_temperature_C")
+    truth += np.repeat([0.8, -0.8, 0.8, -0.8], 24 * 3)
+    found = calibrate_road(series, truth, site, until=24 * 12, members=2)
+    assert found.share == 0.0
+    assert found.correction == site.correction
+    assert found.after_C == found.before_C
+
+
+def test_a_calibration_mends_the_clock_before_it_learns() -> None:
+    site = RoadSite(material="asphalt", deep_temperature_C=2.0)
+    series = _series(24 * 18)
+    air = series.columns["air_temperature_C"] + 4.0 * np.sin(np.arange(24 * 18) / 50.0)
+    series = replace(series, columns={**series.columns, "air_temperature_C": air})
+    truth = hindcast_road(series, site, members=4).column("road_temperature_C")
+    late = np.roll(truth, 30)
+    late[:30] = truth[:30]
+    found = calibrate_road(series, late, site, until=24 * 18, members=4)
+    assert found.moved_h > 24 * 14
+    assert found.before_C < 0.5
+
+
 def test_a_calibration_finds_a_sky_that_is_too_warm_and_looks_at_its_own_part_only() -> None:
     site = RoadSite(material="asphalt", deep_temperature_C=2.0)
     series = _series(24 * 24)
@@ -219,6 +244,7 @@ def test_a_calibration_finds_a_sky_that_is_too_warm_and_looks_at_its_own_part_on
     assert found.correction.longwave_offset_W_m2 == pytest.approx(-24.0, abs=10.0)
     assert found.after_C < 0.35 * found.before_C
     assert found.pairs == 24 * 14
+    assert (found.share, found.moved_h) == (1.0, 0)
     with pytest.raises(LingjingError) as caught:
         calibrate_road(series, truth, site, until=24 * 8, members=4)
     assert caught.value.code == "hindcast.too-few-pairs"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lingjing.forecast.clock import scan_clock
+from lingjing.forecast.clock import find_repeats, mended, scan_clock
 from lingjing.forecast.verification import (
     economic_value,
     match_onsets,
@@ -143,3 +143,33 @@ def test_a_clock_set_anew_and_a_broken_sensor_show_where_they_are() -> None:
     assert found.stretches[-1].last == HOURS - 1
     with pytest.raises(ValueError, match="too few"):
         scan_clock(TRUTH[:30], TRUTH[:30])
+
+
+def test_a_logger_that_lost_two_days_and_wrote_two_twice_is_found_and_mended() -> None:
+    """From hour 700 on two days are missing, so all stands 48 h early; from 940 on two days stand
+    twice, and the rest is right again."""
+    road = TRUTH + np.sin(CLOCK / 31.0) * 3.0
+    written = road.copy()
+    written[700:988] = road[748:1036]
+    written[988:1036] = written[940:988]
+    found = scan_clock(road + RNG.normal(0, 0.7, HOURS) + 0.5, written)
+    (shifted,) = found.stretches
+    assert shifted.offset_h == -48
+    assert abs(shifted.first - 700) <= 24
+    assert abs(shifted.last - 987) <= 24
+    assert shifted.error_C < 1.0 < 2.0 < shifted.error_as_given_C
+    assert [(item.first, item.last, item.lag_h) for item in found.repeats] == [(988, 1035, 48)]
+    moved = mended(written, found.offsets)
+    known = np.isfinite(moved)
+    assert np.abs(moved - road)[known].mean() < 0.35 * np.abs(written - road).mean()
+    scores = verify(road + RNG.normal(0, 0.7, HOURS), written, night=NIGHT)
+    assert scores.mended is not None
+    assert scores.mended.errors["all"].mean_absolute < 0.8 * scores.errors["all"].mean_absolute
+    assert verify(road, road, night=NIGHT).mended is None
+
+
+def test_weather_that_comes_back_is_no_repeat_and_neither_is_a_stuck_sensor() -> None:
+    assert find_repeats(np.round(TRUTH, 1)) == []
+    stuck = TRUTH.copy()
+    stuck[400:500] = 3.2
+    assert find_repeats(stuck) == []

@@ -9,7 +9,7 @@ import pytest
 from lingjing.interfaces.cli import run
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 it is refused
 def test_an_address_beyond_this_machine_is_refused_before_anything_is_made_or_printed(
     host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

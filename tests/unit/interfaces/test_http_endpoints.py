@@ -338,6 +338,7 @@ def test_runs_are_listed_with_their_labels(client: Any) -> None:
     assert found["labels"][0]["zh-CN"] == "合成数据：城区为虚构"
     detail = client.get(RUN).json()
     assert detail["quantities"] == {"roads": ["road_slippery"], "buildings": ["plugged"]}
+    assert detail["numbers"]["roads"] == ["road_surface_temperature"]
     assert detail["texts"]["zh-CN"] == ["第二夜最冷，园路一带先结冰。"]
     assert "Lingjing sample weather" in detail["attributions"]
 
@@ -472,3 +473,8 @@ def test_a_job_of_many_assets_names_the_first_and_counts_all() -> None:
     assert row["factors"]["lead_factor"] is None
     assert row["assets"] == [str(number) for number in range(20)]
     assert row["asset_count"] == 3000
+
+
+def test_the_caller_is_told_as_whom_it_is_seen(client: Any) -> None:
+    seen = client.get(f"{API}/access").json()
+    assert seen == {"name": "local", "role": "administer", "guarded": False, "events": False}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -11,11 +13,13 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import uvicorn
 from ledgers import START_US, create, entity, iri, urn
 
 from lingjing.engine.ingest import Intake
 from lingjing.engine.ingest_rules import read_batch
-from lingjing.interfaces.http.observations import PATH, Observations
+from lingjing.interfaces.cli import run
+from lingjing.interfaces.http.observations import PATH, REPLAY, Observations
 from lingjing.sources.sensor_rules import IntakeRules, SensorRules
 from lingjing.twin.documents import instant_text
 from lingjing.twin.ledger import Job, Ledger
@@ -31,8 +35,10 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield made
 
 
-def client(ledger: Ledger, intake: Intake | None = None) -> Post:
-    app = Observations(intake or Intake(ledger), SensorRules(), body_bytes=10_000)
+def client(
+    ledger: Ledger, intake: Intake | None = None, path: str = PATH, data: Path | None = None
+) -> Post:
+    app = Observations(intake or Intake(ledger), SensorRules(), 10_000, data)
 
     def call(content: Any = b"", method: str = "POST", **headers: str) -> httpx.Response:
         body = content if isinstance(content, bytes) else msgspec.json.encode(content)
@@ -40,7 +46,7 @@ def client(ledger: Ledger, intake: Intake | None = None) -> Post:
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://twin") as made:
-                return await made.request(method, PATH, content=body, headers=headers)
+                return await made.request(method, path, content=body, headers=headers)
 
         return asyncio.run(send())
 
@@ -124,3 +130,72 @@ def test_a_twin_that_cannot_write_now_says_so(ledger: Ledger) -> None:
     answer = post(batch(1))
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
+
+
+def test_dead_letters_are_tried_again_by_the_server_that_holds_the_twin(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    intake = Intake(ledger)
+    sent = batch(5, 6)
+    for item in sent["observations"]:
+        item["entity"] = urn("late")
+    sent["messages"] = [{"topic": "heat/1", "payload": {"value": 4}}]
+    first = client(ledger, intake)(sent).json()
+    assert (first["taken"], first["dead"]) == (0, 3)
+    again = client(ledger, intake, REPLAY, tmp_path)
+    assert again({}).json()["tried"] == 3
+    create(ledger, ledger.branch(""), entity("late"))
+    letter = first["dead_letters"][0]
+    one = again({"ids": [letter]})
+    assert one.status_code == 200, one.text
+    assert (one.json()["tried"], one.json()["taken"], one.json()["dead"]) == (1, 1, 0)
+    # The rule that lacked is read when it is there, without a new start.
+    rule = """
+        [[rules]]
+        name = "heat"
+        topic = "heat/{id}"
+        entity = "urn:ngsi-ld:Thing:1"
+        create = "Thing"
+        [rules.attributes.supply_temperature]
+        field = "value"
+    """
+    (tmp_path / "sensors.toml").write_text(rule, encoding="utf-8")
+    rest = again(b"")
+    assert rest.status_code == 200, rest.text
+    assert (rest.json()["tried"], rest.json()["dead"]) == (2, 0)
+    assert intake.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [({"ids": ["nothing"]}, 404), ({"id": 1}, 400), (b"{", 400)]
+)
+def test_what_cannot_be_tried_again_is_refused(ledger: Ledger, content: Any, status: int) -> None:
+    answer = client(ledger, None, REPLAY)(content)
+    assert answer.status_code == status, answer.text
+
+
+def test_the_command_has_the_server_try_again(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    intake = Intake(ledger)
+    sent = batch(5)
+    sent["observations"][0]["entity"] = urn("late")
+    assert client(ledger, intake)(sent).json()["dead"] == 1
+    create(ledger, ledger.branch(""), entity("late"))
+    app = Observations(intake, SensorRules(), 10_000)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))  # type: ignore[arg-type]
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            words = ["sensors", "dead-letters", "replay", "--data", str(tmp_path), "--json"]
+            assert run([*words, "--to", url]) == 0
+            assert msgspec.json.decode(capsys.readouterr().out)["taken"] == 1
+            assert run([*words, "--to", url, "no-such-letter"]) != 0
+            assert "no-such-letter" in capsys.readouterr().err
+        finally:
+            server.should_exit = True
+            thread.join(10)

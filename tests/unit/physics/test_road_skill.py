@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lingjing.forecast.clock import mended
 from lingjing.forecast.road_hindcast import Hindcast, hindcast_road
 from lingjing.forecast.verification import verify
 from lingjing.sources.series_csv import read_series
@@ -50,10 +51,28 @@ def test_the_defaults_reach_what_is_published_of_them(winter: HourlySeries, done
     assert found.within_p10_p90 == pytest.approx(0.8, abs=0.06)
     assert found.brier_skill is not None
     assert found.brier_skill > 0.7
-    # the clock was mended by hand before; the end of the record fits at none
+
+
+def test_the_logger_lost_two_days_in_march_and_the_record_says_so_itself(
+    winter: HourlySeries, done: Hindcast
+) -> None:
+    """From 15 March on the pavement stands two days early, until two days of it stand twice: the
+    same 48 values, which no model is needed to see."""
+    point = done.column("road_temperature_C")
+    half = winter.hours // 2
+    observed = winter.columns["pavement_temperature_C"]
+    found = verify(point, observed, night=np.zeros(winter.hours, bool))
     assert found.clock is not None
     assert found.clock.offset_h == 0
-    assert [item.offset_h for item in found.clock.stretches] == [None]
+    (shifted,) = found.clock.stretches
+    assert shifted.offset_h in (-48, -49)
+    assert winter.time_text(shifted.first).startswith("2010-03-15")
+    (repeat,) = found.clock.repeats
+    assert (repeat.lag_h, repeat.last - repeat.first + 1) == (48, 48)
+    assert winter.time_text(repeat.first) == "2010-03-26T19:00"
+    error = np.abs(mended(observed, found.clock.offsets) - point)
+    assert np.isfinite(error[half:]).sum() > 1700
+    assert np.nanmean(error[half:]) < 1.15
 
 
 def test_a_wrong_clock_would_have_been_found(winter: HourlySeries, done: Hindcast) -> None:

@@ -83,9 +83,11 @@ def road(
                 "hindcast.calibrated", pairs=found["pairs"], before=f"{found['before_C']:.2f}",
                 after=f"{found['after_C']:.2f}", albedo=f"{correction['albedo_factor']:.3f}",
                 longwave=f"{correction['longwave_offset_W_m2']:+.1f}",
-                film=f"{correction['film_factor']:.3f}",
+                film=f"{correction['film_factor']:.3f}", share=f"{found['share'] * 100:.0f}",
             )
         )  # fmt: skip
+        if found["moved_h"]:
+            click.echo(say("hindcast.clock-mended", hours=found["moved_h"]))
     speak_notes(done["notes"])
 
 

@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from lingjing.engine.ingest import Intake
-from lingjing.engine.ingest_rules import RULES_FILE, again, read_rules
+from lingjing.engine.ingest_rules import RULES_FILE, read_rules
+from lingjing.engine.ingest_rules import replay as try_again
 from lingjing.engine.sensor_driving import IntoTwin, OverHttp, OverMqtt, Target, drive, things_of
 from lingjing.engine.sensor_simulation import ATTRIBUTES, FAULTS, Fault, messages, place_sensors
 from lingjing.engine.settings import open_ledger, open_store
@@ -26,7 +27,6 @@ from lingjing.interfaces.cli.frame import (
     store_option,
 )
 from lingjing.twin.ledger import DEFAULT_TENANT
-from lingjing.vocabulary import LingjingError
 
 _SHOWN = 50
 
@@ -100,27 +100,37 @@ def list_(limit: int, tenant: str, data: Path, store: str | None, as_json: bool)
 
 @dead_letters.command(help=say("help.sensors-dead-letters-replay"))
 @click.argument("ids", nargs=-1)
+@click.option("--to", "url", metavar="URL", help=say("option.replay-to"))
+@click.option("--key", envvar="LINGJING_KEY", help=say("option.key"))
 @tenant_option
 @data_option
 @store_option
 @json_option
-def replay(ids: tuple[str, ...], tenant: str, data: Path, store: str | None, as_json: bool) -> None:
+def replay(
+    ids: tuple[str, ...],
+    url: str | None,
+    key: str | None,
+    tenant: str,
+    data: Path,
+    store: str | None,
+    as_json: bool,
+) -> None:
     """Try them again with the rules of today; all where none is named."""
-    ready = read_rules(data)
-    with open_ledger(data, store) as ledger:
-        intake = Intake(ledger, ready.intake)
-        found = dict(intake.dead_letters(tenant))
-        for wanted in ids:
-            if wanted not in found:
-                raise LingjingError("ingest.no-letter", id=wanted)
-        chosen = [(key, again(found[key], tenant, ready)) for key in ids or found]
-        receipt = intake.replay(tenant, chosen)
+    if url is not None:
+        server = OverHttp(url, tenant, key)
+        try:
+            tried, receipt = server.replay(ids)
+        finally:
+            server.close()
+    else:
+        ready = read_rules(data)
+        with open_ledger(data, store) as ledger:
+            done = try_again(Intake(ledger, ready.intake), tenant, ids, ready)
+        tried, receipt = done.tried, done.receipt
     if as_json:
         print_json(msgspec.to_builtins(receipt))
     else:
-        click.echo(
-            say("sensors.replayed", tried=len(chosen), taken=receipt.taken, dead=receipt.dead)
-        )
+        click.echo(say("sensors.replayed", tried=tried, taken=receipt.taken, dead=receipt.dead))
 
 
 @sensors.command(help=say("help.sensors-simulate"))

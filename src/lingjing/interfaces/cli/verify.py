@@ -85,6 +85,16 @@ def _speak(scores: dict[str, Any]) -> None:
         )
     )  # fmt: skip
     _speak_clock(scores["clock"])
+    mended = scores["mended"]
+    if mended is not None:
+        event = mended["events"]["all"]
+        click.echo(
+            say(
+                "verify.mended", hours=mended["hours"], mae=_number(mended["errors"]["all"]["mae"]),
+                bias=_number(mended["errors"]["all"]["bias"]), pod=_number(event["pod"]),
+                far=_number(event["far"]),
+            )
+        )  # fmt: skip
     speak_notes(scores["notes"])
 
 
@@ -103,3 +113,5 @@ def _speak_clock(clock: dict[str, Any] | None) -> None:
                 offset=0 if offset is None else f"{offset:+d}", scatter=_number(item["scatter_C"]),
             )
         )  # fmt: skip
+    for item in clock["repeats"]:
+        click.echo(say("verify.repeat", start=item["start"], end=item["end"], lag=item["lag_h"]))

@@ -42,12 +42,13 @@ def health(request: Request) -> Response:
 
 
 def access(request: Request) -> Response:
-    """As whom the caller is seen, and what that may do."""
+    """As whom the caller is seen, and whether changes are told as they come."""
     who = getattr(request.state, "principal", None)
+    told = request.app.state.ledger is not None
     if who is None:
-        return answer({"name": "local", "role": "administer", "guarded": False})
+        return answer({"name": "local", "role": "administer", "guarded": False, "events": told})
     guarded = who.name != "local"
-    return answer({"name": who.name, "role": who.role, "guarded": guarded})
+    return answer({"name": who.name, "role": who.role, "guarded": guarded, "events": told})
 
 
 def vocabulary(request: Request) -> Response:

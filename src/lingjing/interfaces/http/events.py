@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from email.utils import formatdate
 from typing import Any, Final
 
 import msgspec
@@ -66,7 +67,7 @@ class Events:
         self, viewer: Viewer, first: bytes, channel: tuple[Request, Receive, Send]
     ) -> None:
         request, receive, send = channel
-        headers = list(_HEADERS)
+        headers = [*_HEADERS, (b"date", formatdate(usegmt=True).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         gone = asyncio.ensure_future(_gone(receive))
         gone.add_done_callback(lambda _: viewer.woken.set())

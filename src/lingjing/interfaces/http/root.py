@@ -19,6 +19,7 @@ from lingjing.interfaces.http.events import PATH as EVENTS
 from lingjing.interfaces.http.events import Events
 from lingjing.interfaces.http.gate import AccessGuard
 from lingjing.interfaces.http.observations import PATH as OBSERVATIONS
+from lingjing.interfaces.http.observations import REPLAY
 from lingjing.interfaces.http.operations import PATHS, Meters, Operations
 from lingjing.interfaces.http.security import HEADERS, LOOPBACK_NAMES, Guard, host_name
 from lingjing.interfaces.http.shelf import Shelf
@@ -28,6 +29,8 @@ from lingjing.interfaces.ngsild.requests import BASE
 from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.contract import Store
 from lingjing.vocabulary import LingjingError
+
+_SENSORS = frozenset({OBSERVATIONS, REPLAY})
 
 
 class Root:
@@ -70,7 +73,7 @@ class Root:
                 await self._foreign(scope, receive, send)
         elif path in PATHS:
             await self._operations(scope, receive, send)
-        elif path == OBSERVATIONS and self._sensors is not None and scope["type"] == "http":
+        elif path in _SENSORS and self._sensors is not None and scope["type"] == "http":
             await self._sensors(scope, receive, send)
         elif path == EVENTS and self._events is not None and scope["type"] == "http":
             await self._events(scope, receive, send)

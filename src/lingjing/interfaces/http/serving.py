@@ -169,7 +169,7 @@ def _serve(wanted: Wanted, ledger: Ledger, listening: socket.socket, *, open_bro
     meters.show_notifications(subscriptions.metrics)
     rules = read_rules(wanted.data_dir)
     intake = Intake(ledger, rules.intake)
-    sensors = Observations(intake, rules, settings.limits.body_bytes)
+    sensors = Observations(intake, rules, settings.limits.body_bytes, wanted.data_dir)
     what_ifs = Runner(ledger, wanted.data_dir)
     root = create_root(
         wanted.data_dir, service, gate=gate, meters=meters, sensors=sensors, what_ifs=what_ifs

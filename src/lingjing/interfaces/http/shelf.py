@@ -29,6 +29,7 @@ from lingjing.interfaces.http.state import (
     STATE_KINDS,
     choose_quantity,
     event_quantities,
+    number_quantities,
     layer_state,
     state_content,
 )
@@ -275,6 +276,9 @@ class Shelf:
             "attributions": summary["attribution"],
             "quantities": {
                 layer: event_quantities(outcomes, kinds) for layer, kinds in STATE_KINDS.items()
+            },
+            "numbers": {
+                layer: number_quantities(outcomes, kinds) for layer, kinds in STATE_KINDS.items()
             },
             "files": reader.files(),
             "texts": headline(reader),

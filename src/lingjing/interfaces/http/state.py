@@ -87,6 +87,16 @@ def event_quantities(outcomes: pa.Table, kinds: tuple[str, ...]) -> list[str]:
     return sorted(found, key=lambda name: (order.get(name, len(order)), name))
 
 
+def number_quantities(outcomes: pa.Table, kinds: tuple[str, ...]) -> list[str]:
+    """Quantities that are no events and that a run has for any of the kinds, by name."""
+    wanted = pc.and_(
+        pc.is_in(outcomes["kind"], pa.array(kinds, type=pa.string())),
+        pc.is_valid(outcomes["p50"]),
+    )
+    found: list[str] = sorted(set(pc.unique(outcomes.filter(wanted)["quantity"]).to_pylist()))
+    return found
+
+
 def choose_quantity(run: str, layer: str, asked: str | None, outcomes: pa.Table) -> str:
     """The quantity asked for, or the preferred one.
 

@@ -211,6 +211,7 @@ class Queue:
         self._clock = clock
         self._claim = claim
         self._waiting: collections.deque[Event] = collections.deque()
+        self._telling: list[Event] = []
         self._task: asyncio.Task[None] | None = None
         self._not_before_s = float("-inf")
         self._sent_s = float("-inf")
@@ -220,6 +221,12 @@ class Queue:
     def waiting(self) -> int:
         """Changes that wait."""
         return len(self._waiting)
+
+    @property
+    def oldest_us(self) -> int | None:
+        """When the oldest change happened that waits or is being told [µs]; None for none."""
+        first = self._telling or list(self._waiting)[:1]
+        return first[0].told_us if first else None
 
     def put(self, event: Event) -> None:
         """Take a change in; called in the event loop."""
@@ -239,22 +246,24 @@ class Queue:
         """Tell nothing more; what waits is dropped."""
         self.dropped += len(self._waiting)
         self._waiting.clear()
+        self._telling = []
         if self._task is not None:
             self._task.cancel()
 
     async def _work(self) -> None:
         while self._waiting:
-            batch = self._next()
-            if not await self._may_send():
-                continue
+            self._telling = batch = self._next()
             try:
-                await self._send(await self.write(batch))
+                if await self._may_send():
+                    await self._send(await self.write(batch))
             except LingjingError as error:
                 _log.warning("notification to %s not written: %s", _shown(self.endpoint), error)
                 self._tally.fail()
             except Exception:  # noqa: BLE001  (told, and the next one has its turn)
                 _log.exception("notification to %s: a fault of ours", _shown(self.endpoint))
                 self._tally.fail()
+            # Told, or given up; where this is broken off it is still what is to be told.
+            self._telling = []
 
     def _next(self) -> list[Event]:
         """Changes to different entities, from the front; a second one to the same waits."""

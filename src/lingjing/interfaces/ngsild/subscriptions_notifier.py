@@ -15,7 +15,7 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from lingjing.interfaces.ngsild.notify import Courier, Endpoint, Event, Message, Queue, Settings
@@ -33,6 +33,7 @@ from lingjing.interfaces.ngsild.subscriptions_records import (
     STATUS,
     clock_key,
 )
+from lingjing.interfaces.ngsild.subscriptions_recovery import Recovery
 from lingjing.interfaces.ngsild.subscriptions_tally import (
     Counts,
     Tally,
@@ -41,7 +42,7 @@ from lingjing.interfaces.ngsild.subscriptions_tally import (
 )
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import Document
-from lingjing.twin.ledger import Commit, Desk, Entry, Job, Ledger, Selection
+from lingjing.twin.ledger import Branch, Commit, Desk, Entry, Job, Ledger, Selection
 from lingjing.vocabulary import LingjingError
 
 PERIODIC_MOST: Final = 1000
@@ -126,6 +127,10 @@ class Notifier:
         self._idle = asyncio.Event()
         self._ring = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
+        self._matching_us: int | None = None
+        self._recovery = Recovery(
+            ledger, settings.waiting_most, self._watched, self._queues, self._match_all
+        )
 
     # From any thread
 
@@ -134,6 +139,7 @@ class Notifier:
         started = threading.Event()
         self._is_stopping = False
         self._wake, self._idle, self._ring = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._recovery.begin()
         if self._inbox:
             self._wake.set()
         self._thread = threading.Thread(
@@ -167,7 +173,15 @@ class Notifier:
                     held.queue.write = lambda events: self._write(subscriber, events)
             self._subscribers[watch.key] = subscriber
             if watch.key[0] == ENTITIES:
+                if not self._indices:
+                    # Nobody is to be told of anything before it.
+                    self._recovery.taken(watch.since_us)
                 self._indices.setdefault(watch.branch.key, Index()).add(watch)
+        if self._loop is not None and watch.key[0] == ENTITIES and self._recovery.done.is_set():
+            # What it is to be told shall survive a kill from its first moment on.
+            self._loop.call_soon_threadsafe(
+                lambda: self._begin(self._recovery.keep(self._unmatched_us))
+            )
         if watch.interval_s and self._loop is not None:
             self._loop.call_soon_threadsafe(self._schedule, watch, watch.interval_s)
 
@@ -203,6 +217,7 @@ class Notifier:
                 self._room.wait(1.0)
             self._unmatched += size
         self._inbox.append(commits)
+        self._recovery.taken(commits[-1].recorded_us)
         with contextlib.suppress(RuntimeError):  # the loop has just ended
             loop.call_soon_threadsafe(self._wake.set)
 
@@ -218,7 +233,7 @@ class Notifier:
 
     def metrics(self) -> dict[str, int]:
         """Figures for the observer: subscriptions, waiting and dropped changes."""
-        queues = [item.queue for item in self.subscribers() if item.queue is not None]
+        queues = self._queues()
         return {
             "subscriptions": len(self._subscribers),
             "unmatched_entities": self._unmatched,
@@ -238,14 +253,35 @@ class Notifier:
         for watch in watches:
             if watch.interval_s:
                 self._schedule(watch, watch.interval_s)
+        self._begin(self._recovery.start(self._unmatched_us))
         for work in (self._match, self._keep_time, self._keep_counts):
-            self._background.add(loop.create_task(self._forever(work)))
+            self._begin(self._forever(work))
         loop.call_soon(started.set)
         try:
             loop.run_forever()
         finally:
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin a work of the background; called in the event loop."""
+        assert self._loop is not None  # noqa: S101
+        task = self._loop.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _unmatched_us(self) -> int | None:
+        """When the oldest commit was made that waits to be matched [µs]; None for none."""
+        if self._matching_us is not None:
+            return self._matching_us
+        return self._inbox[0][0].recorded_us if self._inbox else None
+
+    def _watched(self) -> list[Branch]:
+        with self._lock:
+            return [next(iter(index.watches.values())).branch for index in self._indices.values()]
+
+    def _queues(self) -> list[Queue]:
+        return [item.queue for item in self.subscribers() if item.queue is not None]
 
     async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         """Keep a background work going: a fault is told, and does not end it."""
@@ -264,10 +300,11 @@ class Notifier:
             self._idle.clear()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), timeout_s)
-        queues = [item.queue for item in self.subscribers() if item.queue is not None]
+        queues = self._queues()
         if queues:
             left = max(end - time.monotonic(), 0.0)
             await asyncio.gather(*(queue.drain(left) for queue in queues))
+        await self._recovery.close(self._unmatched_us)
         for queue in queues:
             queue.stop()
         await self._flush()
@@ -281,16 +318,20 @@ class Notifier:
         await asyncio.sleep(0)
 
     async def _match(self) -> None:
+        await self._recovery.done.wait()
         if not self._inbox:
             self._idle.set()
         await self._wake.wait()
         self._wake.clear()
         self._idle.clear()
         while self._inbox:
+            # Noted before it is taken out: at no time it is neither waiting nor being matched.
+            self._matching_us = self._inbox[0][0].recorded_us
             commits = self._inbox.popleft()
             try:
                 await self._match_all(commits)
             finally:
+                self._matching_us = None
                 with self._room:
                     self._unmatched -= sum(len(commit.entries) for commit in commits)
                     self._room.notify_all()
@@ -376,9 +417,7 @@ class Notifier:
             return  # it was changed, and has a later turn already
         interval_s = subscriber.watch.interval_s
         self._schedule(subscriber.watch, interval_s)
-        task = asyncio.get_running_loop().create_task(self._tell_periodically(subscriber))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._begin(self._tell_periodically(subscriber))
 
     async def _tell_periodically(self, subscriber: Subscriber) -> None:
         watch = subscriber.watch
@@ -437,6 +476,7 @@ class Notifier:
     async def _keep_counts(self) -> None:
         await asyncio.sleep(_FLUSH_S)
         await self._flush()
+        await self._recovery.turn(self._unmatched_us)
 
     async def _flush(self) -> None:
         """Lay the counts down in the ledger, all of a tenant in one job."""

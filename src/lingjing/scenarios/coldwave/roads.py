@@ -175,7 +175,7 @@ def foresee_roads(
     around = look_around(view, buildings)
     places = places_of_roads(view, settings, around, outlook.latitude_deg)
     parameters = RoadParameters.sampled(outlook.members, rng)
-    forcing = _forcing(outlook)
+    forcing = forcing_of(outlook)
     sun = None
     if around is not None:
         sun = sun_of(outlook, np.asarray(forcing.shortwave_down_W_m2, dtype=np.float32))
@@ -213,7 +213,7 @@ def _listen(
         lit = shade_of(np.stack([block[name] for name in SIDES], axis=1), sun)
         shade = RoadShade(np.asarray(lit.lit)[:, :known], np.asarray(lit.direct_share)[:, :known])
     return listen_to_roads(
-        places, sensors, readings_C[heard], (earlier, parameters), shade, _columns(block),
+        places, sensors, readings_C[heard], (earlier, parameters), shade, columns_of(block),
         hearing, outlook.times.size,
     )  # fmt: skip
 
@@ -240,7 +240,7 @@ def _block(shared: Shared, block: Columns) -> Parts:
     if sensed is not None:
         told = sensed.readings(block, np.shape(forcing.air_temperature_C)[0])
     history = simulate_roads(
-        _columns(block),
+        columns_of(block),
         forcing,
         parameters,
         shade=shade,
@@ -265,7 +265,8 @@ def _rounds(block: Columns, clock: NDArray[np.int64], first_output: int) -> Numb
     return np.where(due, block["salt_round_g_m2"][:, None], 0.0)
 
 
-def _columns(block: Columns) -> RoadColumns:
+def columns_of(block: Columns) -> RoadColumns:
+    """The physics' columns for situations of roads."""
     count = block["bridge"].size
     return RoadColumns(
         bridge=block["bridge"] > 0.5,
@@ -278,7 +279,8 @@ def _columns(block: Columns) -> RoadColumns:
     )
 
 
-def _forcing(outlook: Outlook) -> RoadForcing:
+def forcing_of(outlook: Outlook) -> RoadForcing:
+    """The weather as the physics of roads takes it."""
     given = outlook.forcings
     return RoadForcing(
         air_temperature_C=given["air_temperature"],
