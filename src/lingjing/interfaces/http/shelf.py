@@ -29,8 +29,8 @@ from lingjing.interfaces.http.state import (
     STATE_KINDS,
     choose_quantity,
     event_quantities,
-    number_quantities,
     layer_state,
+    number_quantities,
     state_content,
 )
 from lingjing.interfaces.http.state_reading import stream_of

@@ -12,7 +12,7 @@ import msgspec
 from lingjing.interfaces.ngsild.addresses import link_header
 from lingjing.interfaces.ngsild.media import GEO_JSON, JSON, LD_JSON
 from lingjing.interfaces.ngsild.notify import Event, Message
-from lingjing.interfaces.ngsild.subscriptions_notifier import Subscriber
+from lingjing.interfaces.ngsild.subscriptions_subscriber import Subscriber
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.interfaces.ngsild.writing import (
     Form,

@@ -20,7 +20,7 @@ from lingjing.interfaces.ngsild.registrations_records import (
     decode_registration,
 )
 from lingjing.interfaces.ngsild.subscriptions_matching import Watch
-from lingjing.interfaces.ngsild.subscriptions_notifier import Notifier, Subscriber
+from lingjing.interfaces.ngsild.subscriptions_notifier import Notifier
 from lingjing.interfaces.ngsild.subscriptions_records import (
     ENTITIES,
     REGISTRATIONS,
@@ -32,6 +32,7 @@ from lingjing.interfaces.ngsild.subscriptions_records import (
     decode_stored,
     delete_records,
 )
+from lingjing.interfaces.ngsild.subscriptions_subscriber import Subscriber
 from lingjing.interfaces.ngsild.subscriptions_tally import decode_counts
 from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.ledger import Branch, Desk, Job, Ledger

@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from lingjing.interfaces.ngsild.notify import Courier, Endpoint, Event, Message, Queue, Settings
+from lingjing.interfaces.ngsild.notify import Courier, Event, Message, Queue, Settings
 from lingjing.interfaces.ngsild.outgoing import Networks, Outgoing
 from lingjing.interfaces.ngsild.subscriptions_matching import (
     Index,
@@ -30,17 +30,12 @@ from lingjing.interfaces.ngsild.subscriptions_matching import (
 from lingjing.interfaces.ngsild.subscriptions_records import (
     CLOCKS,
     ENTITIES,
-    STATUS,
-    clock_key,
 )
 from lingjing.interfaces.ngsild.subscriptions_recovery import Recovery
+from lingjing.interfaces.ngsild.subscriptions_subscriber import Subscriber, lay_down
 from lingjing.interfaces.ngsild.subscriptions_tally import (
     Counts,
-    Tally,
-    decode_counts,
-    encode_counts,
 )
-from lingjing.interfaces.ngsild.terms import Terms
 from lingjing.twin.documents import Document
 from lingjing.twin.ledger import Branch, Commit, Desk, Entry, Job, Ledger, Selection
 from lingjing.vocabulary import LingjingError
@@ -52,39 +47,8 @@ _MATCHED_AT_ONCE: Final = 200
 
 _log: Final = logging.getLogger(__name__)
 
-Write = Callable[["Subscriber", Sequence[Event]], Awaitable[Message]]
-Registered = Callable[["Subscriber"], list[Event]]
-
-
-class Subscriber:
-    """A subscription at work.
-
-    Args:
-        watch: What it waits for.
-        endpoint: Where notifications go.
-        terms: The `@context` that notifications are written in.
-        note: Collection and key of its record in the ledger.
-    """
-
-    def __init__(
-        self, watch: Watch, endpoint: Endpoint, terms: Terms, note: tuple[str, str]
-    ) -> None:
-        self.watch = watch
-        self.endpoint = endpoint
-        self.terms = terms
-        self.note = note
-        self.tally = Tally()
-        self.queue: Queue | None = None
-
-    @property
-    def id(self) -> str:
-        """Id of the subscription."""
-        return str(self.watch.kept["id"])
-
-    @property
-    def clock_key(self) -> str:
-        """Key of the small record by which processes agree who notifies."""
-        return clock_key(*self.watch.key)
+Write = Callable[[Subscriber, Sequence[Event]], Awaitable[Message]]
+Registered = Callable[[Subscriber], list[Event]]
 
 
 class Notifier:
@@ -489,7 +453,7 @@ class Notifier:
         for tenant, pairs in taken.items():
             is_done = False
             try:
-                await self._submitted(tenant, _lay_down(pairs))
+                await self._submitted(tenant, lay_down(pairs))
                 is_done = True
             except LingjingError as error:
                 _log.warning("counts of notifications are kept for later: %s", error)
@@ -500,14 +464,3 @@ class Notifier:
     async def _submitted(self, tenant: str, run: Callable[[Desk], Any]) -> Any:
         branch = self._ledger.branch(tenant)
         return await asyncio.wrap_future(self._ledger.submit(Job(branch, (), run)))
-
-
-def _lay_down(pairs: Sequence[tuple[Subscriber, Counts]]) -> Callable[[Desk], None]:
-    def run(desk: Desk) -> None:
-        for subscriber, counts in pairs:
-            if desk.note(*subscriber.note) is None:
-                continue  # deleted since
-            held = decode_counts(desk.note(STATUS, subscriber.clock_key))
-            desk.put_note(STATUS, subscriber.clock_key, encode_counts(held.added(counts)))
-
-    return run
