@@ -16,6 +16,7 @@ from benchmarks.skill import (
     stock_winters,
 )
 from benchmarks.speed import (
+    console,
     kernels,
     map_import,
     night,
@@ -67,6 +68,7 @@ def parts(scales: tuple[float, ...]) -> dict[str, dict[str, Callable[[], str]]]:
             "map-import": map_import.page,
             "tiles": tiles.page,
             "viewers": viewers.page,
+            "console": console.page,
             "speed": first_night,
         },
         "skill": {

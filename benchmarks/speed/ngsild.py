@@ -254,7 +254,9 @@ def page(stores: Stores) -> str:
     lines = [
         "## NGSI-LD over HTTP",
         "",
-        f"{how} {top['post']:,.0f} POST/s, {top['get']:,.0f} GET/s.",
+        f"{how} {top['post']:,.0f} POST/s, {top['get']:,.0f} GET/s. Over PostgreSQL, requests that wait"
+        " at the same time are read for by one statement, and equal queries are answered together;"
+        " all clients of `type=…` ask the same here.",
         "",
         "| store | entities | what | per second | of the ceiling | p99 [ms] |",
         "|---|---|---|---|---|---|",

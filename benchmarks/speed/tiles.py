@@ -236,9 +236,12 @@ def served(data: Path, places: list[Place]) -> float:
 def postgis(shapes: np.ndarray) -> Iterator[tuple[str, Path]]:
     """A PostGIS of its own with the same layer: its address, and its folder."""
     sys.path.insert(0, str(Path(__file__).parents[2] / "tests/support"))
-    from private_postgres import PrivatePostgres  # noqa: PLC0415
+    import private_postgres  # noqa: PLC0415
 
-    server = PrivatePostgres()
+    # TiPg reaches a database by host and port only.
+    port = private_postgres._PORT = _free_port()  # noqa: SLF001
+    private_postgres._SETTINGS["listen_addresses"] = "127.0.0.1"  # noqa: SLF001
+    server = private_postgres.PrivatePostgres()
     held = properties(len(shapes))
     try:
         with psycopg.connect(server.url, autocommit=True) as connection:
@@ -254,7 +257,7 @@ def postgis(shapes: np.ndarray) -> Iterator[tuple[str, Path]]:
                     copy.write_row((row, *(values[row] for values in held.values()), wkb))
             connection.execute("CREATE INDEX ON buildings USING gist (geom)")
             connection.execute("VACUUM ANALYZE buildings")
-        yield server.url, server.folder
+        yield f"postgresql://lingjing@127.0.0.1:{port}/twin", server.folder
     finally:
         server.remove()
 
@@ -268,24 +271,17 @@ def tipg(shapes: np.ndarray, places: list[Place]) -> float | None:
         if subprocess.run(wanted, check=False, capture_output=True).returncode:
             return None
         try:
-            with postgis(shapes) as (_, where):
-                return _tipg(python, where, places)
+            with postgis(shapes) as (address, where):
+                return _tipg(python, address, places, where / "tipg.log")
         except Exception as error:  # noqa: BLE001 - a baseline that cannot be had is left out
             print(f"TiPg was not measured: {error}")
             return None
 
 
-def _tipg(python: Path, where: Path, places: list[Place]) -> float:
+def _tipg(python: Path, database: str, places: list[Place], log: Path) -> float:
     port = _free_port()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgresql://lingjing@/twin?host={where}&port=5432",
-        "TIPG_DB_SCHEMAS": '["public"]',
-        "POSTGRES_USER": "lingjing", "POSTGRES_PASS": "none", "POSTGRES_HOST": str(where),
-        "POSTGRES_PORT": "5432", "POSTGRES_DBNAME": "twin",
-    }  # fmt: skip
+    environment = {**os.environ, "DATABASE_URL": database, "TIPG_DB_SCHEMAS": '["public"]'}
     program = [str(python), "-m", "uvicorn", "tipg.main:app", "--port", str(port)]
-    log = where / "tipg.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*program, "--log-level", "warning"], env=environment, stdout=output, stderr=output

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from lingjing.twin.documents import DEFAULT_TERMS, LOCATION, Document, Instance, payload
+from lingjing.twin.documents import CORE, DEFAULT_TERMS, LOCATION, Document, Instance, payload
 from lingjing.twin.ledger import DEFAULT_TENANT, TRUNK, Branch, Commit
 from lingjing.twin.packed import Box, boxes
 
@@ -83,8 +83,8 @@ Place = tuple[str, str]
 
 
 def short(iri: str) -> str:
-    """A name without the vocabulary's own beginning."""
-    return iri.removeprefix(DEFAULT_TERMS)
+    """A name without the beginning of the default or the core vocabulary."""
+    return iri.removeprefix(DEFAULT_TERMS).removeprefix(CORE)
 
 
 def gathered(commits: Iterable[Commit], into: dict[Place, dict[str, Item]]) -> None:

@@ -7,9 +7,10 @@ added later comes behind, and the number of what went is not used again.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,6 +101,8 @@ _BUILDING: Final[dict[str, Values]] = {
     "class": _word("use"),
     "height_m": _word("height"),
     "height_estimated": _is_estimated,
+    "height_p10_m": _word("height_p10"),
+    "height_p90_m": _word("height_p90"),
     "min_height_m": _word("min_height"),
     "levels": _word("levels"),
     "roof_shape": _word("roof_shape"),
@@ -109,7 +112,8 @@ _BUILDING: Final[dict[str, Values]] = {
 }
 
 
-def layers() -> dict[str, Layer]:
+@functools.cache
+def layers() -> Mapping[str, Layer]:
     """All layers by name."""
     known = kinds()
     assets = tuple(

@@ -19,7 +19,8 @@ BLOCK_H: Final = 24
 """The clock is taken to be the same within a block."""
 SWITCH_H: Final = 96.0
 """Another clock must explain as much error as four days usually have; less is chance. The way back
-to the clock as given costs half."""
+to the clock as given costs half, and days cost twice what hours do: there are more of them to fit
+by chance, and weather that lasts looks like itself a day later."""
 MOST_USUAL: Final = 6.0
 """An hour's error counts for so many usual ones at most, so that a fault does not outweigh days."""
 SHORTEST_REPEAT_H: Final = 24
@@ -153,16 +154,17 @@ def clock_path(forecast: Values, observed: Values) -> NDArray[np.int64]:
         )
         padded = np.pad(error, (0, blocks * BLOCK_H - hours))
         cost[:, place] = padded.reshape(blocks, BLOCK_H).sum(axis=1)
-    here = np.argmax(offsets == 0)
-    price = np.where(offsets == 0, 0.5, 1.0) * SWITCH_H
-    total = cost[0] + np.where(offsets == 0, 0.0, SWITCH_H)
+    here = int(np.argmax(offsets == 0))
+    price = np.where(np.abs(offsets) > LARGEST_OFFSET_H, 2.0, 1.0) * SWITCH_H
+    total = cost[0] + np.where(offsets == 0, 0.0, price)
+    price[here] = 0.5 * SWITCH_H
     came_from = np.empty((blocks, offsets.size), dtype=np.int64)
     for block in range(1, blocks):
         cheapest = int(total.argmin())
         switched = total[cheapest] + price
         came_from[block] = np.where(total <= switched, np.arange(offsets.size), cheapest)
         total = np.minimum(total, switched) + cost[block]
-    last = int(here) if total[here] <= total.min() else int(total.argmin())
+    last = here if total[here] <= total.min() else int(total.argmin())
     path = np.empty(blocks, dtype=np.int64)
     for block in range(blocks - 1, -1, -1):
         path[block] = last

@@ -31,6 +31,10 @@ from lingjing.vocabulary.series import Values
 LONGEST_GAP_H: Final = 6
 """Longest gap that is bridged linearly; a longer one splits the run."""
 
+SPIKE_K: Final = 10.0
+"""Air that leaves both hours around it by more, the same way, was not measured: the sharpest fronts
+change it so within an hour, but not back within the next (assumed)."""
+
 DEW_POINT_SD_K: Final = 2.0
 """Doubt of a dew point taken from the day's minimum (assumed)."""
 CLOUD_SD: Final = 0.15
@@ -98,6 +102,28 @@ def bridged(values: Values, longest_h: int = LONGEST_GAP_H) -> tuple[Values, int
     out = values.copy()
     out[fill] = np.interp(index[fill], places, values[known])
     return out, int(fill.sum())
+
+
+def despiked(air_C: Values) -> tuple[Values, int]:
+    """Air temperature without single hours that stand out (method `single-hour-10K`).
+
+    Args:
+        air_C: [hours], NaN in gaps [°C].
+
+    Returns:
+        The values, NaN where one stood out, and how many did.
+
+    >>> kept, count = despiked(np.array([1.0, 45.0, 2.0, 3.0]))
+    >>> kept.tolist(), count
+    ([1.0, nan, 2.0, 3.0], 1)
+    """
+    out = air_C.copy()
+    if air_C.size < 3:
+        return out, 0
+    rise, fall = air_C[1:-1] - air_C[:-2], air_C[1:-1] - air_C[2:]
+    spikes = (np.minimum(np.abs(rise), np.abs(fall)) > SPIKE_K) & (rise * fall > 0.0)
+    out[1:-1][spikes] = np.nan
+    return out, int(spikes.sum())
 
 
 def clear_sky_envelope(shortwave_W_m2: Values) -> Values:

@@ -20,6 +20,7 @@ from lingjing.forecast.road_forcing import (
     clear_sky_envelope,
     complete_forcing,
     deep_temperature_C,
+    despiked,
     wandering,
 )
 from lingjing.physics.materials import ROAD_BUILDS, RoadBuild, RoadMaterial
@@ -236,10 +237,7 @@ def hindcast_road(
     chosen = site or RoadSite()
     if "air_temperature_C" not in series.columns:
         raise LingjingError("hindcast.no-air", Place(series.name, field="air_temperature_C"))
-    columns, counts = {}, {}
-    for name in BRIDGED:
-        if name in series.columns:
-            columns[name], counts[name] = bridged(series.columns[name])
+    columns, counts, spikes = _without_gaps(series)
     clear = None
     if "shortwave_down_W_m2" in columns:
         clear = _clear_sky(series, columns["shortwave_down_W_m2"], chosen)
@@ -262,9 +260,23 @@ def hindcast_road(
         methods |= used
     splits = _gaps_between(whole, stretches)
     notes = _notes(methods, counts, splits, series)
+    if spikes:
+        notes.append(note("hindcast.spikes", hours=spikes))
     if clear is not None and chosen.place is None and series.hours < ENVELOPE_TRUSTED_H:
         notes.append(note("hindcast.short", hours=series.hours, wanted=int(ENVELOPE_TRUSTED_H)))
     return Hindcast(series, parts, methods, counts, splits, notes)
+
+
+def _without_gaps(series: HourlySeries) -> tuple[dict[str, Values], dict[str, int], int]:
+    """Columns with short gaps bridged, hours bridged by column, and spikes of the air taken out."""
+    columns, counts, spikes = {}, {}, 0
+    for name in BRIDGED:
+        if name in series.columns:
+            values = series.columns[name]
+            if name == "air_temperature_C":
+                values, spikes = despiked(values)
+            columns[name], counts[name] = bridged(values)
+    return columns, counts, spikes
 
 
 def _clear_sky(series: HourlySeries, shortwave: Values, site: RoadSite) -> Values:

@@ -225,8 +225,8 @@ def test_a_calibration_mends_the_clock_before_it_learns() -> None:
     air = series.columns["air_temperature_C"] + 4.0 * np.sin(np.arange(24 * 18) / 50.0)
     series = replace(series, columns={**series.columns, "air_temperature_C": air})
     truth = hindcast_road(series, site, members=4).column("road_temperature_C")
-    late = np.roll(truth, 30)
-    late[:30] = truth[:30]
+    late = np.roll(truth, 6)
+    late[:6] = truth[:6]
     found = calibrate_road(series, late, site, until=24 * 18, members=4)
     assert found.moved_h > 24 * 14
     assert found.before_C < 0.5
@@ -299,3 +299,24 @@ def test_a_horizon_takes_sun_and_sky_where_the_place_is_known() -> None:
     assert north > south + 1.0
     assert RoadSite(horizon_deg=(45.0,) * 4).view == pytest.approx(0.5)
     assert RoadSite(horizon_deg=(45.0,) * 4, sky_view_factor=0.9).view == 0.9
+
+
+def test_spikes_of_the_air_are_bridged_and_said_and_a_front_is_none() -> None:
+    series = _series(24 * 6)
+    spiked = series.columns["air_temperature_C"].copy()
+    spiked[[30, 77]] = [45.0, -38.0]
+    clean = hindcast_road(series, members=4)
+    done = hindcast_road(
+        replace(series, columns={**series.columns, "air_temperature_C": spiked}), members=4
+    )
+    error = done.column("road_temperature_C") - clean.column("road_temperature_C")
+    assert np.abs(error).max() < 0.3
+    assert done.bridged_h["air_temperature_C"] == 2
+    assert any("single-hour-10K" in item for item in done.notes)
+    front = series.columns["air_temperature_C"].copy()
+    front[60:] -= 12.0
+    fallen = hindcast_road(
+        replace(series, columns={**series.columns, "air_temperature_C": front}), members=4
+    )
+    assert fallen.bridged_h["air_temperature_C"] == 0
+    assert not any("single-hour-10K" in item for item in fallen.notes)

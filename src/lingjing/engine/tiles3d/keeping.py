@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from lingjing.engine.tiles3d.solids import solids_of, views_of
+from lingjing.engine.tiles3d.surveyed import Surveys
 from lingjing.engine.tiles3d.tileset import VERSION, tileset_of
 from lingjing.twin.contract import Store
 from lingjing.twin.views import TwinView
@@ -64,6 +65,7 @@ class TileKeeper:
     def __init__(self, folder: Path, store: Callable[[], Store]) -> None:
         self._folder = folder / FOLDER
         self._store = store
+        self._surveys = Surveys(folder)
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._kept: dict[str, tuple[Sequence[TwinView], Tiled]] = {}
@@ -161,7 +163,8 @@ class TileKeeper:
                 written += 1
                 _write(folder / f"{model}.gz", gzip.compress(make(), _COMPRESSION, mtime=0))
 
-        tileset = msgspec.json.encode(tileset_of(solids_of(views), bounds, want))
+        solids = self._surveys.applied(solids_of(views), self._store(), name)
+        tileset = msgspec.json.encode(tileset_of(solids, bounds, want))
         before = self._models_of(folder)
         models = frozenset(named)
         _write(folder / TILESET, tileset)

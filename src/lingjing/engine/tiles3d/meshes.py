@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import mapbox_earcut
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lingjing.engine.tiles3d.frames import Floats, Frame
 from lingjing.engine.tiles3d.roofs import SHAPED, roof_faces
+from lingjing.engine.tiles3d.shells import Shell
 from lingjing.engine.tiles3d.solids import Solids
 
 _SHORTEST_M: Final = 1e-6
@@ -57,6 +58,35 @@ class _Outlines:
 
 def mesh_of(solids: Solids, frame: Frame) -> Mesh:
     """Triangles of the solids in a frame."""
+    shells = solids.surveyed()
+    upright = ~np.isin(solids.owner, [row for row, _ in shells])
+    pieces = [_shell(shell, row, frame) for row, shell in shells]
+    if upright.any():
+        rest = replace(solids, polygons=solids.polygons[upright], owner=solids.owner[upright])
+        pieces = [*_upright(rest, frame), *pieces]
+    starts = np.cumsum([0, *(len(piece.positions) for piece in pieces[:-1])])
+    return Mesh(
+        np.concatenate([piece.positions for piece in pieces]),
+        np.concatenate([piece.normals for piece in pieces]),
+        np.concatenate([piece.features for piece in pieces]),
+        np.concatenate(
+            [piece.triangles + start for piece, start in zip(pieces, starts, strict=True)]
+        ),
+    )
+
+
+def _shell(shell: Shell, row: int, frame: Frame) -> Mesh:
+    corners, normals = shell.triangles(frame)
+    count = 3 * len(corners)
+    return Mesh(
+        corners.reshape(-1, 3),
+        np.repeat(normals, 3, axis=0),
+        np.full(count, row, dtype=np.int64),
+        np.arange(count).reshape(-1, 3),
+    )
+
+
+def _upright(solids: Solids, frame: Frame) -> list[Mesh]:
     outlines = _outlines(solids.polygons)
     feature = solids.owner[outlines.polygon]
     place = (outlines.longitude_deg, outlines.latitude_deg)
@@ -72,21 +102,12 @@ def mesh_of(solids: Solids, frame: Frame) -> Mesh:
         outlines,
         [item for item, one in enumerate(solids.owner) if solids.base_m[one] > 0],
     )
-    pieces = [
+    return [
         _walls(lower, upper, outlines, feature),
         _level(upper, faces, feature, up=True),
         *([_level(lower, beneath, feature, up=False)] if hanging.any() else ()),
         *_roofs(solids, outlines, upper, np.flatnonzero(shaped)),
     ]
-    starts = np.cumsum([0, *(len(piece.positions) for piece in pieces[:-1])])
-    return Mesh(
-        np.concatenate([piece.positions for piece in pieces]),
-        np.concatenate([piece.normals for piece in pieces]),
-        np.concatenate([piece.features for piece in pieces]),
-        np.concatenate(
-            [piece.triangles + start for piece, start in zip(pieces, starts, strict=True)]
-        ),
-    )
 
 
 def _outlines(polygons: NDArray[np.object_]) -> _Outlines:

@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from lingjing.engine.tiles3d.shells import Shell
 from lingjing.twin.contract import Twin
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import Provenance
@@ -42,6 +43,8 @@ class Solids:
         provenances: How the height is known [n]: kind; source; rule.
         polygons: Outlines [m], WGS 84 [°].
         owner: Which feature a polygon belongs to [m].
+        shells: Surfaces that are drawn instead, None where there are none [n]; none at all by
+            default.
     """
 
     ids: NDArray[np.object_]
@@ -57,6 +60,7 @@ class Solids:
     provenances: NDArray[np.object_]
     polygons: NDArray[np.object_]
     owner: NDArray[np.int64]
+    shells: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return int(self.ids.size)
@@ -71,13 +75,30 @@ class Solids:
             **{name: getattr(self, name)[rows] for name in _FEATURE_FIELDS},
             polygons=self.polygons[order],
             owner=place[self.owner[order]],
+            shells=None if self.shells is None else self.shells[rows],
         )
+
+    def surveyed(self) -> list[tuple[int, Shell]]:
+        """Features that have surfaces of their own, with them."""
+        held = [] if self.shells is None else self.shells.tolist()
+        return [(row, shell) for row, shell in enumerate(held) if shell is not None]
+
+    def boxes_deg(self) -> Floats:
+        """West, south, east, north of each feature's outlines [n, 4] [°]."""
+        boxes = shapely.bounds(self.polygons)
+        found = np.empty((len(self), 4))
+        found[:, :2], found[:, 2:] = np.inf, -np.inf
+        np.minimum.at(found[:, :2], self.owner, boxes[:, :2])
+        np.maximum.at(found[:, 2:], self.owner, boxes[:, 2:])
+        return found
 
     def digests(self) -> list[bytes]:
         """What tells whether a feature has changed [n]."""
         drawn: list[list[bytes]] = [[] for _ in range(len(self))]
         for owner, text in zip(self.owner, shapely.to_wkb(self.polygons), strict=True):
             drawn[owner].append(text)
+        for row, shell in self.surveyed():
+            drawn[row].append(shell.content())
         said = zip(*(getattr(self, name).tolist() for name in _FEATURE_FIELDS), strict=True)
         return [
             hashlib.blake2b(msgspec.msgpack.encode((row, shapes)), digest_size=16).digest()

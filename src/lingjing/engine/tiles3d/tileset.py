@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import shapely
 
 from lingjing.engine.tiles3d.frames import Floats, Frame
 from lingjing.engine.tiles3d.glb import FORMAT, glb_of
@@ -45,7 +44,7 @@ def tileset_of(solids: Solids, bounds: Bounds, want: Wanted) -> dict[str, Any]:
         return _told(_empty(bounds, frame), 0.0, frame)
     low, high = _boxes(solids, frame)
     size_m = np.linalg.norm(high - low, axis=1)
-    west, south, east, north = _by_feature(solids).T
+    west, south, east, north = solids.boxes_deg().T
     root = divided((west + east) / 2, (south + north) / 2, size_m)
     digests = solids.digests()
 
@@ -97,19 +96,9 @@ def _empty(bounds: Bounds, frame: Frame) -> dict[str, Any]:
     return {"boundingVolume": {"box": _box(box)}, "geometricError": 0.0, "refine": "ADD"}
 
 
-def _by_feature(solids: Solids) -> Floats:
-    """West, south, east, north of each solid [n, 4] [°]."""
-    boxes = shapely.bounds(solids.polygons)
-    found = np.empty((len(solids), 4))
-    found[:, :2], found[:, 2:] = np.inf, -np.inf
-    np.minimum.at(found[:, :2], solids.owner, boxes[:, :2])
-    np.maximum.at(found[:, 2:], solids.owner, boxes[:, 2:])
-    return found
-
-
 def _boxes(solids: Solids, frame: Frame) -> tuple[Floats, Floats]:
     """Lowest and highest corner of each solid in the frame [n, 3] [m]."""
-    west, south, east, north = _by_feature(solids).T
+    west, south, east, north = solids.boxes_deg().T
     corners = np.stack(
         [
             frame.local(longitude, latitude, height)
@@ -118,7 +107,12 @@ def _boxes(solids: Solids, frame: Frame) -> tuple[Floats, Floats]:
             for height in (solids.base_m, solids.top_m)
         ]
     )
-    return corners.min(axis=0) - _MARGIN_M, corners.max(axis=0) + _MARGIN_M
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    for row, shell in solids.surveyed():
+        points = shell.local(frame)
+        low[row] = np.minimum(low[row], points.min(axis=0))
+        high[row] = np.maximum(high[row], points.max(axis=0))
+    return low - _MARGIN_M, high + _MARGIN_M
 
 
 def _box(corners: Floats) -> list[float]:
