@@ -238,6 +238,6 @@ def page(seconds: float, store: str | None = None) -> str:
     return (
         f"## Fuzzed{where}\n\n"
         f"`python -m benchmarks.soak fuzz --seconds {seconds:g}{option}`: {found['requests']:,}"
-        f" requests made wrong on purpose: {told}. Faults of ours: {len(found['wrong'])}. Peak memory of the "
-        f"server {found['peak_mib']:.0f} MiB.\n{faults}\n"
+        f" requests made wrong on purpose: {told}. Faults of ours: {len(found['wrong'])}."
+        f" Peak memory of the server {found['peak_mib']:.0f} MiB.\n{faults}\n"
     )
