@@ -8,6 +8,8 @@ export default defineConfig({
     outDir: "../src/lingjing/interfaces/web",
     emptyOutDir: true,
     target: "es2022",
+    // The page itself, and the page of components.
+    rolldownOptions: { input: ["index.html", "components.html"] },
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1500,

@@ -1,6 +1,7 @@
 /** The data endpoints, as typed calls. */
 
 import { accessHeaders } from "./access";
+import type { Masks } from "./choice";
 import type { Thing } from "./sensors";
 import { readStateStream, type QuantityState } from "./state-stream";
 import { hearTime } from "./time";
@@ -84,6 +85,104 @@ export interface WorkRow {
   amount_unit: string;
   reason: Text;
   ranking_reason: Text;
+  /** What the score is made of. */
+  factors: { expected_harm_households: number; averted_share: number; lead_factor: number | null };
+}
+
+export interface ObjectRow {
+  id: string;
+  kind: string;
+  title: Text;
+  sub_district: string;
+  owner: string;
+  quantity: string;
+  /** Probability at the hour asked for. */
+  chance: number | null;
+  /** Probability within the window. */
+  probability: number | null;
+  onset: string | null;
+  point: [number, number];
+}
+
+export interface ObjectPage {
+  total: number;
+  of: number;
+  offset: number;
+  rows: ObjectRow[];
+  facets: { kind: Facet[]; owner: Facet[]; sub_district: Facet[] };
+  /** Where the object asked for stands; null where it is not among them. */
+  place?: number | null;
+  masks?: Masks;
+}
+
+export interface Hit extends Named {
+  sub_district: string;
+  address: string;
+  point: [number, number];
+  count: number;
+  way: "name" | "pinyin" | "initials" | "address" | "id";
+}
+
+export interface HitGroup {
+  kind: string;
+  title: Text;
+  total: number;
+  hits: Hit[];
+}
+
+export interface Found {
+  q: string;
+  total: number;
+  groups: HitGroup[];
+}
+
+export interface SensorReading {
+  quantity: string;
+  title: Text;
+  unit: string;
+  source: string;
+  synthetic: boolean;
+  points: [string, number][];
+  /** Whose reading it is, where it is not the object's own. */
+  of?: { id: string; title: Text; distance_m: number };
+}
+
+export interface Readings {
+  from: string;
+  to: string;
+  kept: boolean;
+  readings: SensorReading[];
+}
+
+export interface ObjectChange {
+  at: string;
+  operation: "create" | "update" | "delete";
+  attribute: string | null;
+  title: Text | null;
+  unit: string;
+  value: string | number | boolean | null;
+  source: string;
+  provenance: string;
+  synthetic: boolean;
+}
+
+export interface EarlierForecast {
+  run: string;
+  start: string;
+  hours: number;
+  weather: string;
+  written_at: string | null;
+  quantity: string | null;
+  title: Text | null;
+  probability: number | null;
+  onset_p50: string | null;
+}
+
+export interface History {
+  kept: boolean;
+  changes: ObjectChange[];
+  forecasts: EarlierForecast[];
+  forecasts_total: number;
 }
 
 export interface Facet {
@@ -94,6 +193,8 @@ export interface Facet {
 
 export interface WorkPage {
   total: number;
+  /** How many there are without filters. */
+  of: number;
   offset: number;
   rows: WorkRow[];
   facets: { action: Facet[]; owner: Facet[]; sub_district: Facet[] };
@@ -129,6 +230,8 @@ export interface CardAttribute {
   value: string | number | boolean;
   unit: string;
   provenance: Provenance;
+  /** Since when the value is known. */
+  as_of: string | null;
 }
 
 export interface CardOutcome {
@@ -182,6 +285,8 @@ export interface Card extends Named {
   series: CardSeries[];
   series_of: Named | null;
   jobs: WorkRow[];
+  /** How many jobs the run has in all. */
+  jobs_of: number;
   parts: Part[];
   parts_total: number;
 }
@@ -259,6 +364,10 @@ export interface Tiles {
   data_version: string;
 }
 
+/** Parameters of a request; a name may stand several times. */
+export type Query = [string, string][];
+export type ExportFormat = "csv" | "geojson" | "parquet";
+
 const part = encodeURIComponent;
 
 export const api = {
@@ -271,13 +380,18 @@ export const api = {
       `districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
     ),
   tiles: (district: District, layer: LayerName) => get<Tiles>(`districts/${part(district.name)}/tiles/${layer}.json`),
+  /** Row that the states count by, of each entity of a layer. */
+  numbers: (district: string, layer: LayerName) => get<{ numbers: Record<string, number> }>(`districts/${part(district)}/tiles/${layer}/numbers`),
   runs: () => get<{ runs: RunHead[] }>("runs"),
   run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
-  work: (run: string, query: Record<string, string | number>) => {
-    const asked = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value !== "") asked.set(name, String(value));
-    return get<WorkPage>(`runs/${part(run)}/work?${asked}`);
-  },
+  work: (run: string, query: Query) => get<WorkPage>(`runs/${part(run)}/work?${new URLSearchParams(query)}`),
+  objects: (run: string, query: Query) => get<ObjectPage>(`runs/${part(run)}/objects?${new URLSearchParams(query)}`),
+  search: (district: string, q: string) => get<Found>(`districts/${part(district)}/search?${new URLSearchParams({ q })}`),
+  assetReadings: (run: string, id: string) => get<Readings>(`runs/${part(run)}/assets/${part(id)}/readings`),
+  history: (run: string, id: string) => get<History>(`runs/${part(run)}/assets/${part(id)}/history`),
+  /** What the filters show, as a file. */
+  exportAddress: (run: string, list: "work" | "objects", format: ExportFormat, query: Query) =>
+    `/api/v1/runs/${part(run)}/${list}.${format}?${new URLSearchParams(query)}`,
   state: (run: string, layer: StateLayer, quantity: string) =>
     get<StateContent>(`runs/${part(run)}/state/${layer}?quantity=${part(quantity)}`),
   stream: async (run: string, layer: StateLayer, quantity: string): Promise<QuantityState | null> => {
@@ -287,9 +401,9 @@ export const api = {
   readings: (point: readonly [number, number], radius_m: number, hours: number) =>
     get<{ things: Thing[] }>(`readings?point=${point.map((at) => at.toFixed(6)).join(",")}&radius_m=${Math.round(radius_m)}&limit=200&hours=${hours}`),
   card: (run: string, id: string) => get<Card>(`runs/${part(run)}/assets/${part(id)}`),
-  assets: (district: string, bounds: readonly number[], run: string, limit = 2000) =>
+  assets: (district: string, bounds: readonly number[], run: string, chosen: Query = [], limit = 2000) =>
     get<GeoJSON.FeatureCollection & { total_is_more: boolean }>(
-      `districts/${part(district)}/assets.geojson?bbox=${bounds.map((b) => b.toFixed(6)).join(",")}&limit=${limit}&run=${part(run)}`,
+      `districts/${part(district)}/assets.geojson?bbox=${bounds.map((b) => b.toFixed(6)).join(",")}&limit=${limit}&run=${part(run)}&${new URLSearchParams(chosen)}`,
     ),
   /** Where a layer lies; the version makes a changed district another address. */
   layerAddress: (district: District, layer: LayerName) =>

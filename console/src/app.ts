@@ -6,6 +6,7 @@ import "./head";
 import "./key-entry";
 import "./map";
 import "./map-tools";
+import "./search-box";
 import "./status";
 import "./story";
 import "./time-bar";
@@ -15,6 +16,9 @@ import type { LingjingMap } from "./map";
 import type { Drawn, ShowingChosen } from "./map-tools";
 import { keepSettings, readSettings, type Settings } from "./memory";
 import { drawPicture, savePicture } from "./picture";
+import type { Choice } from "./choice";
+import type { LingjingObjectTable } from "./object-table";
+import { printView } from "./printing";
 import { LIKELY, Reading } from "./reading";
 import { readPlace, understood, writePlace, type MapView } from "./share";
 import { allTabs, stageOf, type PageContext } from "./slots";
@@ -33,6 +37,11 @@ interface OpenObject {
   id: string;
   job?: string;
   from: "map" | "list" | "table" | "card";
+}
+
+interface PointedAt {
+  id: string;
+  point: readonly [number, number];
 }
 
 interface ViewChanged {
@@ -60,6 +69,7 @@ export class LingjingConsole extends LitElement {
     telling: { state: true },
     told: { state: true },
     keyAsked: { state: true },
+    pointed: { state: true },
   };
 
   declare narrow: boolean;
@@ -86,6 +96,8 @@ export class LingjingConsole extends LitElement {
   declare telling: boolean;
   /** Whether somebody wants to enter another key. */
   declare keyAsked: boolean;
+  /** The object of the row in focus, ringed on the map. */
+  declare pointed: PointedAt | null;
 
   private middleOf: readonly number[] | null = null;
   private middleIs: readonly [number, number] | null = null;
@@ -114,6 +126,7 @@ export class LingjingConsole extends LitElement {
     this.telling = false;
     this.told = "";
     this.keyAsked = false;
+    this.pointed = null;
     this.strangeLink = understood(location.hash) === "newer";
     setLocale(this.language);
   }
@@ -197,10 +210,14 @@ export class LingjingConsole extends LitElement {
   }
 
   private close(): void {
+    const id = this.card?.id ?? "";
     this.card = null;
     const back = this.opener;
     void this.updateComplete.then(async () => {
-      await this.querySelector<LitElement>("lingjing-work-list")?.updateComplete;
+      const list = this.querySelector<LitElement>("lingjing-work-list, lingjing-object-table");
+      await list?.updateComplete;
+      // The table goes to the object, from wherever it was opened.
+      if (list?.matches("lingjing-object-table") && (await (list as LingjingObjectTable).find(id).catch(() => false))) return;
       const again = this.job ? this.querySelector<HTMLElement>(`[data-job="${CSS.escape(this.job)}"]`) : null;
       (again ?? (back?.isConnected ? back : this.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')))?.focus();
     });
@@ -216,12 +233,36 @@ export class LingjingConsole extends LitElement {
       return;
     }
     const target = event.target as HTMLElement;
+    if (this.onShortcut(event, target)) return;
     const busy = target.closest("input, select, textarea, [role=tab], .maplibregl-canvas");
     if (busy || event.ctrlKey || event.altKey || event.metaKey || !this.reading.now.run) return;
     if (event.key === "ArrowRight") this.reading.setHour(this.at + 1);
     else if (event.key === "ArrowLeft") this.reading.setHour(this.at - 1);
     else return;
     event.preventDefault();
+  }
+
+  /** One key finds, one prints, where nobody is writing. */
+  private onShortcut(event: KeyboardEvent, target: HTMLElement): boolean {
+    const writing = target.closest("input:not([type=range]):not([type=radio]), select, textarea");
+    if (writing || event.ctrlKey || event.altKey || event.metaKey || !this.reading.now.run) return false;
+    if (event.key === "/") this.querySelector<HTMLElement>("lingjing-search")?.focus();
+    else if (event.key === "p" || event.key === "P") void this.print();
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  private print(): Promise<void> {
+    return this.reading.guarded(() => printView(this.reading, this.card, this.tab, this.at, this.querySelector("lingjing-card")));
+  }
+
+  /** Everything that a search finds, in the table. */
+  private listAll(text: string): void {
+    this.card = null;
+    this.chooseTab("objects");
+    void this.reading.choose({ ...this.reading.now.choice, text });
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>("#tab-objects")?.focus());
   }
 
   /** The hour shown, from the start of the run. */
@@ -316,6 +357,10 @@ export class LingjingConsole extends LitElement {
       <main class="work-place ${goneSince === null ? "" : "stale"}"
         @open-object=${(event: CustomEvent<OpenObject>) => void this.open(event.detail)}
         @close-object=${() => this.close()}
+        @choice-changed=${(event: CustomEvent<Choice>) => void this.reading.choose(event.detail)}
+        @list-all=${(event: CustomEvent<string>) => this.listAll(event.detail)}
+        @point-object=${(event: CustomEvent<PointedAt>) => (this.pointed = event.detail)}
+        @print-view=${() => void this.print()}
         @hour-chosen=${(event: CustomEvent<number>) => this.reading.setHour(event.detail)}
         @show-tab=${(event: CustomEvent<string>) => this.chooseTab(event.detail)}
         @show-stage=${(event: CustomEvent<string>) => (this.stage = stageOf(event.detail) ? event.detail : "")}
@@ -332,9 +377,9 @@ export class LingjingConsole extends LitElement {
   }
 
   private mapStage() {
-    const { addresses, assets, assetState, district, marked, outlines, quantities, run, sensors, showing, states, titles } = this.reading.now;
+    const { addresses, assets, assetState, district, marked, outlines, quantities, run, sensors, showing, masked, titles } = this.reading.now;
     return html`
-      <lingjing-map .addresses=${addresses} .states=${states} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
+      <lingjing-map .addresses=${addresses} .states=${masked} .pointed=${this.pointed?.point ?? null} .hour=${this.at} .start=${this.startsAt} .mode=${this.mode}
         .theme=${this.theme} .language=${this.language} .scale=${this.elder ? 1.5 : 1} .bounds=${district?.bounds ?? null}
         .solid=${this.solid} .sunlit=${this.sunlit} .work=${marked} .card=${this.card}
         .assets=${assets} .assetState=${assetState} .outlines=${outlines} .showing=${showing} .sensors=${sensors}></lingjing-map>
@@ -375,8 +420,8 @@ export class LingjingConsole extends LitElement {
   }
 
   private get context(): PageContext {
-    const { reading, language, theme, elder, narrow, card, job } = this;
-    return { reading, hour: this.at, language, theme, elder, narrow, card, job };
+    const { reading, mode, language, theme, elder, narrow, card, job } = this;
+    return { reading, mode, hour: this.at, language, theme, elder, narrow, card, job };
   }
 
   private story() {
@@ -445,9 +490,10 @@ export class LingjingConsole extends LitElement {
             <pre><code>lingjing run coldwave --district ${district?.name ?? ""} --weather NAME --start 2023-12-20T12:00+08:00 --hours 72 --members 31 --seed 7</code></pre></div>`;
     }
     return html`
+      <lingjing-search .district=${district.name} .language=${this.language}></lingjing-search>
       ${this.card ? this.cardNews(this.card) : nothing}
       ${this.card
-        ? html`<lingjing-card .card=${this.card} .job=${this.job} .hour=${this.at} .start=${Date.parse(run.start)}
+        ? html`<lingjing-card .card=${this.card} .run=${run.run} .job=${this.job} .hour=${this.at} .start=${Date.parse(run.start)}
             .language=${this.language} .theme=${this.theme} .scale=${this.elder ? 1.5 : 1}></lingjing-card>`
         : nothing}
       <div class="tabs-and-lists" ?hidden=${this.card !== null}>

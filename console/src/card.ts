@@ -1,10 +1,17 @@
 /** A card: what an object is, how we know, what is foreseen for it, and why work is proposed. */
 
-import { html, LitElement, nothing } from "lit";
+import { html, LitElement, nothing, type PropertyValues } from "lit";
 import "./chart";
-import type { Card, CardAttribute, CardOutcome, Locale, Provenance, WorkRow } from "./api";
-import { choice, clock, date, minutes, named, number, of, percent, t } from "./text";
+import { api, type Card, type CardAttribute, type CardOutcome, type CardSeries, type History, type Locale, type Provenance, type Readings, type SensorReading, type WorkRow } from "./api";
+import { historyOf } from "./card-history";
+import { rankOf } from "./card-rank";
+import { onsetStrip } from "./onset-strip";
+import { age, choice, clock, date, minutes, named, number, of, percent, t } from "./text";
+import "./remedies";
 import { amount, meter } from "./work-list";
+
+/** Kinds of which it can be asked what would change their lot. */
+const EXPOSED = ["MeterBox", "Riser", "RoadSegment", "Tap", "Valve", "WaterPipe", "WaterTank"];
 
 export class LingjingCard extends LitElement {
   static override properties = {
@@ -15,7 +22,11 @@ export class LingjingCard extends LitElement {
     language: { type: String },
     theme: { type: String },
     scale: { type: Number },
+    run: { type: String },
     quantity: { state: true },
+    readings: { state: true },
+    history: { state: true },
+    silent: { state: true },
   };
 
   declare card: Card | null;
@@ -25,7 +36,14 @@ export class LingjingCard extends LitElement {
   declare language: Locale;
   declare theme: string;
   declare scale: number;
+  /** Name of the run. */
+  declare run: string;
   declare quantity: string;
+  /** What sensors said; null until it was read. */
+  declare readings: Readings | null;
+  declare history: History | null;
+  /** Whether readings and history could not be read. */
+  declare silent: boolean;
 
   constructor() {
     super();
@@ -36,7 +54,28 @@ export class LingjingCard extends LitElement {
     this.language = "zh-CN";
     this.theme = "day";
     this.scale = 1;
+    this.run = "";
     this.quantity = "";
+    this.readings = null;
+    this.history = null;
+    this.silent = false;
+  }
+
+  override willUpdate(changed: PropertyValues): void {
+    if ((changed.has("card") || changed.has("run")) && this.card && this.run) void this.readMore(this.card.id);
+  }
+
+  /** What takes longer comes after the card is there. */
+  private async readMore(id: string): Promise<void> {
+    Object.assign(this, { readings: null, history: null, silent: false });
+    const still = () => this.card?.id === id;
+    try {
+      const readings = api.assetReadings(this.run, id).then((found) => still() && (this.readings = found));
+      const history = api.history(this.run, id).then((found) => still() && (this.history = found));
+      await Promise.all([readings, history]);
+    } catch {
+      if (still()) this.silent = true;
+    }
   }
 
   override createRenderRoot(): HTMLElement {
@@ -51,27 +90,50 @@ export class LingjingCard extends LitElement {
       <article class="card" aria-labelledby="card-title">
         <header class="card-head">
           <h2 id="card-title" tabindex="-1">${of(card.title)}</h2>
+          <span class="card-doings"><button type="button" class="print" aria-keyshortcuts="p" @click=${() => this.dispatchEvent(new CustomEvent("print-view", { bubbles: true }))}>${t("export.print")}</button>
           <button type="button" class="back" @click=${() => this.dispatchEvent(new CustomEvent("close-object", { bubbles: true }))}>
             <span aria-hidden="true">←</span> ${t("card.back")}
-          </button>
+          </button></span>
           <p class="muted">${of(card.kind_title)}${card.synthetic ? html` · <span class="tag">${t("label.synthetic")}</span>` : nothing}</p>
         </header>
-        ${jobs.slice(0, 1).map((job) => this.reason(job))} ${this.charts(card)}
+        ${jobs.slice(0, 1).map((job) => rankOf(job, card.jobs_of))} ${this.charts(card)} ${this.onset(card)}
         ${jobs.slice(0, 1).map((job) => this.facts(job))}
-        ${jobs.slice(1).map((job) => html`${this.reason(job)} ${this.facts(job)}`)} ${this.outcomes(card)} ${this.parts(card)} ${this.origins(card)} ${this.relations(card)}
+        ${this.remedies(card)}
+        ${jobs.slice(1).map((job) => html`${rankOf(job, card.jobs_of)} ${this.facts(job)}`)} ${this.outcomes(card)} ${this.parts(card)} ${this.origins(card)}
+        ${historyOf(this.history, this.silent)} ${this.relations(card)}
         <p class="muted identifier">${card.id}</p>
       </article>
     `;
   }
 
-  private reason(job: WorkRow) {
-    return html`
-      <section class="reason" data-job=${job.id}>
-        <h3><span class="rank" aria-label=${t("work.rank", { n: job.rank })}>${job.rank}</span> ${of(job.title)}</h3>
-        <p class="why"><strong>${t("card.why")}</strong> ${of(job.reason)}</p>
-        <p class="why muted">${of(job.ranking_reason)}</p>
-      </section>
-    `;
+  /** "What would change it", of what freezes by itself. */
+  private remedies(card: Card) {
+    if (!EXPOSED.includes(card.kind) || !this.run || card.outcomes.length === 0) return nothing;
+    return html`<lingjing-remedies .run=${this.run} .asset=${card.id} .language=${this.language}></lingjing-remedies>`;
+  }
+
+  /** When the weightiest event begins; of a building that of its likeliest asset is in the chart. */
+  private onset(card: Card) {
+    const event = card.outcomes.find((row) => row.event && row.onset_p50 !== null);
+    return event ? onsetStrip(event, card.series.find((row) => row.quantity === event.quantity), this.start, this.hour) : nothing;
+  }
+
+  /** Readings that may lie over a chart: of the same quantity, else of the same unit. */
+  private over(chosen: CardSeries): SensorReading[] {
+    const all = this.readings?.readings ?? [];
+    const same = all.filter((reading) => reading.quantity === chosen.quantity);
+    return same.length > 0 || chosen.event ? same : all.filter((reading) => reading.unit === chosen.unit);
+  }
+
+  private readingsNote(shown: readonly SensorReading[]) {
+    if (this.silent) return html`<p class="muted">${t("readings.trouble")}</p>`;
+    if (!this.readings) return nothing;
+    if (shown.length === 0) return html`<p class="muted">${t(this.readings.kept ? "readings.none" : "readings.notKept")}</p>`;
+    return html`<ul class="plain readings">${shown.map((reading) => {
+      const [last, value] = reading.points.at(-1) ?? ["", 0];
+      const from = reading.of ? t("readings.near", { name: of(reading.of.title), metres: number(reading.of.distance_m, 0) }) : t("readings.own");
+      return html`<li><span class="key key-reading" aria-hidden="true"></span>${of(reading.title)} · ${from} · ${t("readings.last", { value: `${number(value)} ${reading.unit}`, time: clock(last), n: reading.points.length })}${reading.synthetic ? html` <span class="tag">${t("label.synthetic")}</span>` : nothing}</li>`;
+    })}</ul>`;
   }
 
   private facts(job: WorkRow) {
@@ -85,7 +147,6 @@ export class LingjingCard extends LitElement {
           <div><dt>${t("card.effort")}</dt><dd>${minutes(job.effort_minutes)}</dd></div>
           ${job.amount > 0 ? html`<div><dt>${t("card.amount")}</dt><dd>${amount(job)}</dd></div>` : nothing}
           <div><dt>${t("card.failures")}</dt><dd>${number(job.expected_failures)}</dd></div>
-          <div><dt>${t("card.score")}</dt><dd>${number(job.score, 2)}</dd></div>
         </dl>
     `;
   }
@@ -124,6 +185,7 @@ export class LingjingCard extends LitElement {
   private charts(card: Card) {
     const chosen = card.series.find((row) => row.quantity === this.quantity) ?? card.series[0];
     if (!chosen) return nothing;
+    const over = this.over(chosen);
     return html`
       <section class="charts">
         <div class="charts-head"><h3>${t("card.course")}</h3>
@@ -133,7 +195,8 @@ export class LingjingCard extends LitElement {
             </select>
           </label></div>
         ${card.series_of ? html`<p class="muted">${t("card.courseOf", { name: of(card.series_of.title) })}</p>` : nothing}
-        <lingjing-chart .series=${chosen} .start=${this.start} .hour=${this.hour} .language=${this.language} .theme=${this.theme} .scale=${this.scale}></lingjing-chart>
+        <lingjing-chart .series=${chosen} .start=${this.start} .hour=${this.hour} .language=${this.language} .theme=${this.theme} .scale=${this.scale} .readings=${over}></lingjing-chart>
+        ${this.readingsNote(over)}
       </section>
     `;
   }
@@ -159,7 +222,7 @@ export class LingjingCard extends LitElement {
       <section>
         <h3>${t("card.attributes")}</h3>
         <dl class="attributes">
-          ${card.attributes.map((row) => html`<div class="attribute ${row.provenance.kind}"><dt>${of(row.title)}</dt><dd>${this.value(row)}<span class="provenance">${this.provenance(row.provenance)}</span></dd></div>`)}
+          ${card.attributes.map((row) => html`<div class="attribute ${row.provenance.kind}"><dt>${of(row.title)}</dt><dd>${this.value(row)}<span class="provenance">${this.provenance(row.provenance)}${row.as_of ? html` · <span class="age">${t("card.asOf", { time: date(row.as_of), age: age(row.as_of) })}</span>` : nothing}</span></dd></div>`)}
         </dl>
       </section>
     `;
@@ -178,7 +241,6 @@ export class LingjingCard extends LitElement {
     const parts = [t(`provenance.${from.kind}`), from.source];
     if (from.rule) parts.push(t("provenance.rule", { rule: from.rule }));
     if (from.confidence !== undefined) parts.push(t("provenance.confidence", { value: percent(from.confidence) }));
-    if (from.observed_at) parts.push(date(from.observed_at));
     if (from.synthetic) parts.push(t("label.synthetic"));
     return parts.join(" · ");
   }

@@ -3,7 +3,7 @@
 import "uplot/dist/uPlot.min.css";
 import { html, LitElement, type PropertyValues } from "lit";
 import uPlot from "uplot";
-import type { CardSeries, Locale } from "./api";
+import type { CardSeries, Locale, SensorReading } from "./api";
 import { clock, number, of, percent, t, zone } from "./text";
 
 export class LingjingChart extends LitElement {
@@ -14,6 +14,7 @@ export class LingjingChart extends LitElement {
     language: { type: String },
     theme: { type: String },
     scale: { type: Number },
+    readings: { attribute: false },
   };
 
   declare series: CardSeries | null;
@@ -22,6 +23,8 @@ export class LingjingChart extends LitElement {
   declare language: Locale;
   declare theme: string;
   declare scale: number;
+  /** Sensor readings that lie over the fan. */
+  declare readings: readonly SensorReading[];
   private plot: uPlot | null = null;
   private resizing: ResizeObserver | null = null;
 
@@ -33,6 +36,7 @@ export class LingjingChart extends LitElement {
     this.language = "zh-CN";
     this.theme = "day";
     this.scale = 1;
+    this.readings = [];
   }
 
   override createRenderRoot(): HTMLElement {
@@ -54,6 +58,7 @@ export class LingjingChart extends LitElement {
               <span class="key key-median"></span>${t("chart.median")}
               <span class="key key-inner"></span>${t("chart.inner")}
               <span class="key key-outer"></span>${t("chart.outer")}
+              ${this.readings.length > 0 ? html`<span class="key key-reading"></span>${t("chart.readings")}` : ""}
             </p>`}
       </figure>
     `;
@@ -95,7 +100,7 @@ export class LingjingChart extends LitElement {
   }
 
   override updated(changed: PropertyValues): void {
-    const rebuilt = ["series", "start", "language", "theme", "scale"].some((name) => changed.has(name));
+    const rebuilt = ["series", "start", "language", "theme", "scale", "readings"].some((name) => changed.has(name));
     if (rebuilt) this.draw();
     else if (changed.has("hour")) this.plot?.redraw(false);
   }
@@ -126,7 +131,7 @@ export class LingjingChart extends LitElement {
       legend: { show: false },
       cursor: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone()),
-      scales: series.event ? { y: { range: [0, 1] } } : {},
+      scales: { x: { range: () => this.span(length) }, y: { range: series.event ? [0, 1] : (_, low, high) => this.reach(low, high) } },
       axes: [
         {
           ...axis,
@@ -156,11 +161,47 @@ export class LingjingChart extends LitElement {
             { series: [2, 1], fill: outer },
             { series: [4, 3], fill: inner },
           ],
-      hooks: { draw: [(plot) => this.drawMarks(plot, ink)] },
+      hooks: { draw: [(plot) => this.drawReadings(plot), (plot) => this.drawMarks(plot, ink)] },
     };
     this.plot = new uPlot(options, [times, ...rows] as uPlot.AlignedData, target);
     this.resizing?.disconnect();
     this.resizing?.observe(target);
+  }
+
+  /** From the first reading shown, or the start, to the end of the window [s]. */
+  private span(length: number): [number, number] {
+    const first = Math.min(...this.readings.map((reading) => Date.parse(reading.points[0]?.[0] ?? "") / 1000).filter(Number.isFinite), this.start / 1000);
+    return [first, this.start / 1000 + Math.max(length - 1, 1) * 3600];
+  }
+
+  /** Lowest and highest value shown, the readings' too. */
+  private reach(low: number, high: number): [number, number] {
+    const values = this.readings.flatMap((reading) => reading.points.map(([, value]) => value));
+    const least = values.reduce((sofar, value) => Math.min(sofar, value), low);
+    const most = values.reduce((sofar, value) => Math.max(sofar, value), high);
+    const room = (most - least || 1) * 0.06;
+    return [least - room, most + room];
+  }
+
+  /** Observations as hollow rings, so that they are told from what is foreseen without colour. */
+  private drawReadings(plot: uPlot): void {
+    const pen = plot.ctx;
+    const colour = getComputedStyle(this).getPropertyValue("--observed").trim() || "#0d6b4f";
+    const radius = 2.6 * devicePixelRatio * Math.min(this.scale, 1.3);
+    pen.save();
+    pen.beginPath();
+    pen.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+    pen.clip();
+    pen.strokeStyle = colour;
+    pen.lineWidth = 1.4 * devicePixelRatio;
+    for (const reading of this.readings) {
+      for (const [instant, value] of reading.points) {
+        pen.beginPath();
+        pen.arc(plot.valToPos(Date.parse(instant) / 1000, "x", true), plot.valToPos(value, "y", true), radius, 0, 2 * Math.PI);
+        pen.stroke();
+      }
+    }
+    pen.restore();
   }
 
   private tick(seconds: number): string {

@@ -259,8 +259,8 @@ export function buildStyle({ mode, theme, language, scale, solid, addresses, sho
         id: "work",
         type: "symbol",
         source: "work",
-        // The whole district has room for the first ten only.
-        filter: ["<=", ["get", "rank"], ["step", ["zoom"], 10, 13, 20]],
+        // The whole district has room for the first ten only, and for fewer in large letters.
+        filter: ["<=", ["get", "rank"], scale > 1 ? ["step", ["zoom"], 5, 15, 20] : ["step", ["zoom"], 10, 13, 20]],
         layout: {
           ...label(12),
           "icon-image": "work-disc",

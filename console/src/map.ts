@@ -5,6 +5,7 @@ import workerAddress from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { html, LitElement, type PropertyValues } from "lit";
 import {
   Map as MapLibre,
+  Marker,
   NavigationControl,
   ScaleControl,
   setWorkerUrl,
@@ -29,7 +30,6 @@ import { t } from "./text";
 setWorkerUrl(workerAddress);
 
 export type { Addresses } from "./map-style";
-export type Features = Partial<Record<StateLayer, GeoJSON.FeatureCollection>>;
 export type States = Partial<Record<StateLayer, LayerState>>;
 
 const CLICKABLE = ["work", "readings", "facilities", "assets", "buildings-known", "buildings-guessed", "buildings", "roads"];
@@ -60,6 +60,7 @@ export class LingjingMap extends LitElement {
     sunlit: { type: Boolean },
     label: { type: String },
     unable: { state: true },
+    pointed: { attribute: false },
   };
 
   /** Where the layers lie; the map's worker reads them, so that the page stays free. */
@@ -92,7 +93,11 @@ export class LingjingMap extends LitElement {
   /** Whether this browser cannot draw a map. */
   declare unable: boolean;
 
+  /** Where the row in focus lies. */
+  declare pointed: readonly [number, number] | null;
+
   private map: MapLibre | null = null;
+  private ring: Marker | null = null;
   private painter: Painter | null = null;
   private readonly shadows = new ShadowLayer();
   private shadowsOf = "";
@@ -127,6 +132,7 @@ export class LingjingMap extends LitElement {
     this.sunlit = false;
     this.label = "";
     this.unable = false;
+    this.pointed = null;
   }
 
   override createRenderRoot(): HTMLElement {
@@ -205,6 +211,7 @@ export class LingjingMap extends LitElement {
     if (has("sensors", "hour", "start")) this.fillReadings();
     if (has("work")) this.fillWork();
     if (has("card")) this.fillSelected();
+    if (has("pointed")) this.ringPoint();
     if (has("sunlit", "outlines", "hour", "start")) this.shine();
   }
 
@@ -393,6 +400,15 @@ export class LingjingMap extends LitElement {
       return { ...feature, id, properties };
     });
     this.set("assets", { type: "FeatureCollection", features });
+  }
+
+  /** A ring round the object of the row in focus. */
+  private ringPoint(): void {
+    this.ring?.remove();
+    this.ring = null;
+    if (!this.map || !this.pointed) return;
+    const element = Object.assign(document.createElement("span"), { className: "map-ring", ariaHidden: "true" });
+    this.ring = new Marker({ element }).setLngLat([...this.pointed]).addTo(this.map);
   }
 
   private fillSelected(): void {

@@ -8,6 +8,7 @@ import {
   ServerGone,
   type District,
   type Locale,
+  type ObjectPage,
   type RunDetail,
   type RunHead,
   type StateLayer,
@@ -15,9 +16,10 @@ import {
   type WorkPage,
 } from "./api";
 import { readEvent, type EntityChange } from "./changes";
+import { EVERYTHING, maskState, narrowed, parametersOf, readChoice, writeChoice, type Choice, type Masks } from "./choice";
 import type { ServerEvent } from "./event-stream";
 import { Live, type LinkState } from "./live";
-import type { Addresses, Features, States } from "./map";
+import type { Addresses, States } from "./map";
 import type { SharedPlace } from "./share";
 import { hoursBefore, temperaturesOf, type SensorSeries } from "./sensors";
 import { PLAIN, showingOf, sharedShowing, type Showing } from "./showing";
@@ -25,7 +27,7 @@ import { firstHourReaching, openingHour, stateOfAssets, unpack, type LayerState 
 import { setEnglishNames, setZone } from "./text";
 import { hearTime, present } from "./time";
 import { likelyByHour } from "./timeline";
-import { NO_FILTERS, PAGE_SIZE, type Filters } from "./work-list";
+import { PAGE_SIZE } from "./work-list";
 
 const SETTLE_MS = 400;
 /** How far the time bar reaches back before a run, and the server's history of sensors [h]. */
@@ -45,9 +47,9 @@ interface Shown {
   addresses: Addresses;
   /** Where all footprints lie, for their shadows. */
   outlines: string;
-  /** Features of the layers, read when the table wants them. */
-  features: Features;
   states: States;
+  /** What the map shows of them: of what is chosen. */
+  masked: States;
   /** The first hour at which anything is likely to freeze. */
   first: number | null;
   /** How many objects are likely to be hit at each hour. */
@@ -60,12 +62,18 @@ interface Shown {
   /** How each layer shows what it shows. */
   showing: Record<StateLayer, Showing>;
   titles: Record<string, Record<Locale, string>>;
+  /** Titles of kinds. */
+  kinds: Record<string, Record<Locale, string>>;
   /** The hour shown; null until the run says where to open. */
   hour: number | null;
   page: WorkPage | null;
   /** The first rows of the whole list, which the map marks. */
   marked: WorkPage["rows"];
-  filters: Filters;
+  /** What is chosen to be shown. */
+  choice: Choice;
+  /** How many objects that is, of how many, and what there is to choose from. */
+  chosen: Pick<ObjectPage, "total" | "of" | "facets"> | null;
+  masks: Masks;
   assets: GeoJSON.FeatureCollection | null;
   assetState: LayerState | null;
   loading: boolean;
@@ -92,8 +100,8 @@ const NOTHING: Readonly<Shown> = {
   run: null,
   addresses: {},
   outlines: "",
-  features: {},
   states: {},
+  masked: {},
   first: null,
   likely: new Uint32Array(0),
   past: 0,
@@ -101,10 +109,13 @@ const NOTHING: Readonly<Shown> = {
   quantities: {},
   showing: { roads: PLAIN, buildings: PLAIN },
   titles: {},
+  kinds: {},
   hour: null,
   page: null,
   marked: [],
-  filters: NO_FILTERS,
+  choice: EVERYTHING,
+  chosen: null,
+  masks: {},
   assets: null,
   assetState: null,
   loading: true,
@@ -123,7 +134,9 @@ export class Reading implements ReactiveController {
   private lastAnswer = Date.now();
   private readonly live: Live;
   private settling: number | undefined;
-  private tableWanted = false;
+  private events: [string, string][] = [];
+  private eventsOf: unknown = null;
+  private inView: { zoom: number; bounds: readonly number[] } | null = null;
   private wanted: Readonly<Record<string, string>> = {};
 
   /** `start` is called again where the server answers only after it was found gone. */
@@ -249,7 +262,8 @@ export class Reading implements ReactiveController {
     this.live.listenTo(who.events ? "/api/v1/events" : null);
     const [{ districts }, { runs }, vocabulary] = await Promise.all([api.districts(), api.runs(), api.vocabulary(), api.health()]);
     const titles = Object.fromEntries(Object.entries(vocabulary.quantities).map(([name, entry]) => [name, entry.title]));
-    this.change({ titles, districts, runs, shared: place.shared });
+    const kinds = Object.fromEntries(Object.entries(vocabulary.kinds).map(([name, entry]) => [name, entry.title]));
+    this.change({ titles, kinds, districts, runs, shared: place.shared, choice: readChoice(place.shared["choice"] ?? "") });
     this.wanted = place.quantities;
     const newest = runs.find((run) => districts.some((item) => item.name === run.district));
     const name = place.district || newest?.district;
@@ -261,7 +275,10 @@ export class Reading implements ReactiveController {
 
   chooseDistrict(name: string): void {
     const district = this.now.districts?.find((item) => item.name === name);
-    if (district) void this.guarded(() => this.choosePlace(district));
+    if (!district) return;
+    this.change({ choice: EVERYTHING, masks: {} });
+    this.share("choice", "");
+    void this.guarded(() => this.choosePlace(district));
   }
 
   /** Show another run of the district, at the hour where it opens by itself. */
@@ -278,7 +295,10 @@ export class Reading implements ReactiveController {
     if (run && isNumber) void this.guarded(() => this.readNumber(run.run, layer, quantity));
     else {
       this.change({ quantities: { ...this.now.quantities, [layer]: quantity } });
-      void this.guarded(() => this.readStates());
+      void this.guarded(async () => {
+        await this.readStates();
+        if (this.now.run) await this.readChosen(this.now.run.run);
+      });
     }
   }
 
@@ -312,39 +332,62 @@ export class Reading implements ReactiveController {
     this.change({ hour: Math.min(Math.max(hour, -this.now.past), this.now.run?.hours ?? 0) });
   }
 
-  async filter(filters: Filters): Promise<void> {
+  /** Show only what is chosen, in lists and on the map. */
+  async choose(choice: Choice): Promise<void> {
     const { run } = this.now;
+    this.change({ choice });
+    this.share("choice", writeChoice(choice));
     if (!run) return;
-    this.change({ filters });
-    await this.guarded(async () => this.change({ page: await api.work(run.run, { ...filters, limit: PAGE_SIZE }) }));
+    await this.guarded(() => Promise.all([this.readWork(run.run), this.readChosen(run.run)]).then(() => {}));
+    await this.viewAgain();
+  }
+
+  /** Another part of the list of work. */
+  async turn(offset: number): Promise<void> {
+    const { choice, run } = this.now;
+    if (!run) return;
+    await this.guarded(async () => this.change({ page: await this.workOf(run.run, choice, offset) }));
+  }
+
+  private workOf(run: string, choice: Choice, offset: number): Promise<WorkPage> {
+    return api.work(run, [...parametersOf(choice), ["offset", String(offset)], ["limit", String(PAGE_SIZE)]]);
+  }
+
+  /** Parameters of the events shown, the roads' first; the same list while they are the same. */
+  get shownEvents(): [string, string][] {
+    const { quantities } = this.now;
+    if (this.eventsOf !== quantities) {
+      this.eventsOf = quantities;
+      this.events = [quantities.roads, quantities.buildings].flatMap((name) => (name ? [["quantity", name] as [string, string]] : []));
+    }
+    return this.events;
+  }
+
+  private async readChosen(run: string): Promise<void> {
+    const { choice } = this.now;
+    const wanted: [string, string][] = [...parametersOf(choice), ...this.shownEvents, ["limit", "0"]];
+    const found = await api.objects(run, narrowed(choice) ? [...wanted, ["masks", "1"]] : wanted);
+    if (this.now.choice !== choice) return; // somebody chose anew meanwhile
+    const { total, of, facets, masks = {} } = found;
+    this.change({ chosen: { total, of, facets }, masks, masked: masked(this.now.states, masks) });
   }
 
   /** Read the assets in view where the map is near enough to show them. */
   async view(zoom: number, bounds: readonly number[]): Promise<void> {
-    const { district, run } = this.now;
+    const { choice, district, run } = this.now;
+    this.inView = { zoom, bounds };
     if (!district || !run || zoom < ASSET_ZOOM) {
       if (this.now.assets) this.change({ assets: null });
       return;
     }
     await this.guarded(async () => {
-      const assets = await api.assets(district.name, bounds, run.run);
+      const assets = await api.assets(district.name, bounds, run.run, parametersOf(choice));
       this.change({ assets, assetState: stateOfAssets(assets, Date.parse(run.start), run.hours) });
     });
   }
 
-  /** The features behind the table are read only while somebody looks at it. */
-  wantTable(wanted: boolean): void {
-    this.tableWanted = wanted;
-    if (wanted) void this.readTable();
-  }
-
-  private async readTable(): Promise<void> {
-    const { district, features } = this.now;
-    if (!district || features.roads) return;
-    await this.guarded(async () => {
-      const [roads, buildings] = await Promise.all([api.layer(district, "roads"), api.layer(district, "buildings")]);
-      if (this.now.district === district) this.change({ features: { roads, buildings } });
-    });
+  private async viewAgain(): Promise<void> {
+    if (this.inView) await this.view(this.inView.zoom, this.inView.bounds);
   }
 
   private async choosePlace(district: District, runName = ""): Promise<void> {
@@ -361,9 +404,8 @@ export class Reading implements ReactiveController {
     const addresses: Addresses = {};
     for (const layer of ["sub-districts", "facilities"] as const) addresses[layer] = api.layerAddress(district, layer);
     const outlines = api.layerAddress(district, "buildings");
-    this.change({ district, addresses, outlines, features: {} });
+    this.change({ district, addresses, outlines });
     void this.guarded(() => this.showLarge(district));
-    if (this.tableWanted) void this.readTable();
   }
 
   /** The large layers come as tiles; where the server has none, whole. */
@@ -391,13 +433,14 @@ export class Reading implements ReactiveController {
   }
 
   private async readRunAndWork(name: string): Promise<void> {
-    this.change({ filters: NO_FILTERS });
     await Promise.all([this.readRun(name), this.readWork(name)]);
+    await this.readChosen(name);
   }
 
   private async readWork(name: string): Promise<void> {
-    const page = await api.work(name, { offset: 0, limit: PAGE_SIZE });
-    this.change({ page, marked: page.rows });
+    const { choice } = this.now;
+    const page = await this.workOf(name, choice, 0);
+    if (this.now.choice === choice) this.change({ page, marked: page.rows });
   }
 
   private async readRun(name: string): Promise<void> {
@@ -463,7 +506,7 @@ export class Reading implements ReactiveController {
 
   private showStates(states: States): void {
     const all = Object.values(states);
-    this.change({ states, first: firstHourReaching(all, LIKELY) ?? firstHourReaching(all, 0.1), likely: likelyByHour(all, LIKELY) });
+    this.change({ states, masked: masked(states, this.now.masks), first: firstHourReaching(all, LIKELY) ?? firstHourReaching(all, 0.1), likely: likelyByHour(all, LIKELY) });
   }
 
   /** Read the layers anew where the district was imported again after the page was opened. */
@@ -475,4 +518,10 @@ export class Reading implements ReactiveController {
     const again = districts.find((item) => item.name === district.name);
     if (again) this.show(again);
   }
+}
+
+function masked(states: States, masks: Masks): States {
+  const shown: States = {};
+  for (const [layer, state] of Object.entries(states) as [StateLayer, LayerState][]) shown[layer] = maskState(state, masks[layer]);
+  return shown;
 }

@@ -18,6 +18,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 import uvicorn
+from starlette.types import ASGIApp
 
 from lingjing.interfaces.http import create_app
 from lingjing.interfaces.http.app import WEB
@@ -36,12 +37,13 @@ ARGUMENTS = [
 class Server:
     """An application on a free port, in a thread."""
 
-    def __init__(self, data: Path, port: int = 0) -> None:
+    def __init__(self, data: Path | ASGIApp, port: int = 0) -> None:
+        app = create_app(data) if isinstance(data, Path) else data
         self.opened = open_socket(port)
         self.port = self.opened.getsockname()[1]
         self.address = address_of(self.opened)
         self.server = uvicorn.Server(
-            uvicorn.Config(create_app(data), log_level="warning", timeout_graceful_shutdown=1)
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         )
         self.thread = threading.Thread(
             target=self.server.run, kwargs={"sockets": [self.opened]}, daemon=True
@@ -72,6 +74,7 @@ class Seen:
         self.address = address
         self.context = browser.new_context(**settings | context)
         self.page = self.context.new_page()
+        self.page.set_default_timeout(12_000)
         self.faults: list[str] = []
         self.foreign: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
@@ -175,6 +178,12 @@ def server(sample: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def start_server() -> Callable[..., Server]:
     """Start a server of the test's own, on a folder and, where wanted, a port."""
+    return Server
+
+
+@pytest.fixture(scope="session")
+def serve_app() -> Callable[[ASGIApp], Server]:
+    """Start a server of an application."""
     return Server
 
 

@@ -110,7 +110,7 @@ def test_without_webgl_the_page_says_so_and_the_tables_work(visit: Any, server: 
     page.wait_for_selector(".reason")
     page.click(".back")
     page.click("#tab-objects")
-    page.wait_for_selector("table.objects")
+    page.wait_for_selector(".grid-row[data-id]")
     assert seen.faults == []
 
 
@@ -370,13 +370,19 @@ def test_the_table_says_what_the_map_shows(desk: Any) -> None:
     page = desk.page
     desk.slide(40)
     page.click("#tab-objects")
-    page.select_option("select[name=layer]", "buildings")
-    chances = page.locator("table.objects .chance").all_inner_texts()
-    assert len(chances) == 20
+    page.select_option("select[name=kind]", "Building")
+    desk.until(
+        "() => document.querySelector('.chip')"
+        " && document.querySelectorAll('.grid-row[data-id*=Building]').length > 5"
+    )
+    chances = page.locator(".grid-chance .chance").all_inner_texts()
     assert chances[0].strip() == "100 %"
-    page.click("table.objects button.link >> nth=0")
+    page.click(".grid-row >> nth=0")
     page.wait_for_selector("#card-title")
     page.click(".back")
+    desk.until("() => document.activeElement.classList.contains('grid-row')")
+    page.click(".clear")
+    desk.until("() => !document.querySelector('.chip')")
 
 
 def test_a_shared_address_restores_hour_mode_and_object(visit: Any, server: Any) -> None:

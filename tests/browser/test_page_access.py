@@ -77,7 +77,7 @@ def test_every_view_can_be_read_touched_and_heard(visit: Any, server: Any, view:
         page.evaluate(axe.read_text(encoding="utf-8"))
     for tab in ("objects", "run", "work", "card"):
         page.click(f"#tab-{tab}" if tab != "card" else ".work-row >> nth=0")
-        page.wait_for_selector("table.objects" if tab == "objects" else ".plot, #tabpanel")
+        page.wait_for_selector(".grid-row[data-id]" if tab == "objects" else ".plot, #tabpanel")
         assert page.evaluate(SMALL_TEXT, least_text) == []
         assert page.evaluate(SMALL_TARGETS, least_target) == []
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

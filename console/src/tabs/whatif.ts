@@ -2,6 +2,7 @@
 
 import { html, nothing } from "lit";
 import "../compare-stage";
+import "../remedies";
 import "../whatif-panel";
 import { addStage, addTab, type PageContext } from "../slots";
 import type { Pair } from "../whatif-panel";

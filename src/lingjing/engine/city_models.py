@@ -10,7 +10,7 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from lingjing.sources.cityjson_document import (
     open_city_model,
 )
 from lingjing.sources.cityjson_writing import Block, blank_model, with_changes
+from lingjing.sources.comparing import there_already
 from lingjing.sources.map_files import sha256_of
 from lingjing.twin import Entity, SourceRecord, Store
 from lingjing.vocabulary import AttributeValue, LingjingError, Place, local_part
@@ -171,7 +172,10 @@ def export_city_model(
     else:
         model = kept_model(data_dir, district, chosen)
         features = list(city_features(model, ImportReport()))
-    comparison = _Comparison(model, district, features)
+    absent = (
+        {tuple(item) for item in chosen.report[MEMBER].get("left_out", ())} if chosen else set()
+    )
+    comparison = _Comparison(model, district, features, absent)
     for kind in (BUILDING, PART):
         for entity in store.entities(district, kind):
             comparison.take(entity)
@@ -189,8 +193,24 @@ def export_city_model(
 class _Comparison:
     """What the twin holds against what the file gave."""
 
-    def __init__(self, model: CityModel, district: str, features: Iterable[Feature]) -> None:
+    def __init__(
+        self,
+        model: CityModel,
+        district: str,
+        features: Sequence[Feature],
+        absent: Set[tuple[str, ...]],
+    ) -> None:
         self._model = model
+        # What was not taken in, for the district held it already: the file's own drawing of it
+        # is given back, and the district's is not added to it.
+        self._twins = np.array(
+            [
+                item.geometry
+                for item in features
+                if item.kind == BUILDING and (item.kind, item.local) in absent
+            ],
+            dtype=object,
+        )
         names = {
             (BUILDING if item["type"] == BUILDING else PART, local_part(name)): name
             for name, item in model.objects.items()
@@ -200,6 +220,7 @@ class _Comparison:
         self._given = {
             urn(item.kind, district, item.local): (item, names[item.kind, item.local])
             for item in features
+            if (item.kind, item.local) not in absent
         }
         self._changes: dict[str, dict[str, AttributeValue]] = {}
         self._redrawn: dict[str, Entity] = {}
@@ -236,6 +257,7 @@ class _Comparison:
 
     def document(self) -> dict[str, Any]:
         """The file's document with all differences."""
+        self._leave_twins()
         gone = [name for key, (_, name) in self._given.items() if key not in self._seen]
         plain = {k: v for k, v in self._changes.items() if k not in self._redrawn}
         blocks = [
@@ -243,6 +265,18 @@ class _Comparison:
             for name, entity in self._redrawn.items()
         ]
         return with_changes(self._model, plain, gone, [*blocks, *self._added()], self._ground())
+
+    def _leave_twins(self) -> None:
+        """Drop what the file draws itself, with its parts."""
+        buildings = [key for key, entity in self._new.items() if entity.kind == BUILDING]
+        shapes = np.array([self._new[key].shape() for key in buildings], dtype=object)
+        same = there_already(shapes, self._twins) >= 0
+        gone = {key for key, twin in zip(buildings, same, strict=True) if twin}
+        self._new = {
+            key: entity
+            for key, entity in self._new.items()
+            if key not in gone and entity.relationships.get("building") not in gone
+        }
 
     def _added(self) -> list[Block]:
         """Blocks of what the file does not hold, buildings before their parts."""
@@ -253,7 +287,9 @@ class _Comparison:
             key: names.get(entity.relationships.get("building", ""))
             for key, entity in self._new.items()
         }
-        with_parts = set(parents.values())
+        with_parts = {
+            parents[key] for key, entity in self._new.items() if "height" in entity.attributes
+        }
         blocks = []
         for key, entity in self._new.items():
             stated = {

@@ -173,3 +173,9 @@ def without_what_stands(
     for index in sorted(gone):
         report.drop(STANDS_ALREADY, features[index].local)
     return [item for index, item in enumerate(features) if index not in gone]
+
+
+def left_out(before: Sequence[Feature], after: Sequence[Feature]) -> list[list[str]]:
+    """Kind and local name of the features that were read and not taken in, sorted."""
+    stay = {(item.kind, item.local) for item in after}
+    return sorted([item.kind, item.local] for item in before if (item.kind, item.local) not in stay)

@@ -18,6 +18,7 @@ from lingjing.engine.city_models import MEMBER, drop_unused_models, keep_city_mo
 from lingjing.engine.district_comparing import (
     Held,
     compare_with_held,
+    left_out,
     remark_on_doubles,
     without_what_stands,
 )
@@ -101,6 +102,11 @@ def import_map(
     with without_collecting():
         features = list(batch.features)
     form = detect(path)
+    # A city model draws roads as surfaces, if at all; it makes a district without routes.
+    roads = form not in (CITYJSON, PARQUET)
+    if not add:
+        # before the store is touched: what is refused leaves no empty twin behind
+        require_district_content(batch.report, str(path), roads=roads)
     with contextlib.ExitStack() as whole:
         if add:
             # What this file gave before must be gone before the rest is looked at.
@@ -109,20 +115,26 @@ def import_map(
         same = any(batch.sha256 == item.sha256 and item.name == source for item in desk.sources())
         held = Held.of(store, desk.district.name, with_ids=add)
         adding = add and held is not None
-        # A city model draws roads as surfaces, if at all; it makes a district without routes.
-        roads = form not in (CITYJSON, PARQUET) and not adding
-        require_district_content(batch.report, str(path), roads=roads, buildings=not adding)
+        if add:
+            require_district_content(
+                batch.report, str(path), roads=roads and not adding, buildings=not adding
+            )
         desk.label(synthetic=batch.provenance.synthetic)
         desk.settle(_bounds_of(features), batch.report)
         remark_on_doubles(features, batch.report)
         more: dict[str, object] = {}
         if held is not None and not same:
             more |= compare_with_held(held, features, batch.report, path)
+        read = features
         if held is not None and adding:
             desk.join()
-            features = without_what_stands(features, held, desk.district.name, batch.report)
+            features = without_what_stands(read, held, desk.district.name, batch.report)
         if form is CITYJSON and data_dir is not None:
-            more[MEMBER] = {"sha256": keep_city_model(data_dir, path), "crs": crs}
+            more[MEMBER] = {
+                "sha256": keep_city_model(data_dir, path),
+                "crs": crs,
+                "left_out": left_out(read, features),
+            }
         done = _taken_in(desk, store, batch, features, seed, more, adding=adding)
     if data_dir is not None:
         drop_unused_models(data_dir, store)

@@ -155,15 +155,25 @@ class Live:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_listening = False
+        self._standing: Standing | None = None
+        self._starting: asyncio.Task[None] | None = None
 
     # Beginning and end
 
     async def start(self) -> None:
         """Begin to listen, if that was not done."""
         loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
-        self._loop = loop
+        if self._loop is not loop or self._starting is None:
+            self._loop = loop
+            self._starting = loop.create_task(self._begin(loop))
+        try:
+            # Who comes while another begins waits for it, and does not end it by going away.
+            await asyncio.shield(self._starting)
+        except LingjingError:
+            self._starting = None  # the next who comes tries again
+            raise
+
+    async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._is_due = False
         if not self._is_listening:
             # Read before listening: a number that is too small makes nobody miss anything.
@@ -176,6 +186,8 @@ class Live:
         self._tasks = [loop.create_task(self._beat())]
         if self._watcher is not None:
             self._watcher.tell = self.tell
+            # Before the first viewer is let in: what is done from then on is told.
+            await self._look_once(self._watcher)
             self._tasks.append(loop.create_task(self._look(self._watcher)))
 
     def stop(self) -> None:
@@ -184,6 +196,7 @@ class Live:
             task.cancel()
         self._tasks = []
         self._loop = None
+        self._starting = None
         for channel in self._channels.values():
             for viewer in channel.viewers:
                 viewer.is_over = True
@@ -362,17 +375,23 @@ class Live:
                     viewer.woken.set()
 
     async def _look(self, watcher: Watcher) -> None:
-        standing: Standing | None = None
         while True:
-            if self._channels:
-                try:
-                    now = await asyncio.to_thread(watcher.look)
-                    if standing is not None:
-                        self.tell(watcher.compared(standing, now))
-                    standing = now
-                except LingjingError as error:
-                    _log.warning("districts could not be looked at: %s", error)
             await asyncio.sleep(self.settings.look_s)
+            if self._channels:
+                await self._look_once(watcher)
+
+    async def _look_once(self, watcher: Watcher) -> None:
+        """Tell what is not as it was at the last look, also where that was long ago."""
+        try:
+            now = await asyncio.to_thread(watcher.look)
+        except LingjingError as error:
+            _log.warning("districts could not be looked at: %s", error)
+            return
+        if self._standing is not None:
+            events = watcher.compared(self._standing, now)
+            if events:
+                self.tell(events)
+        self._standing = now
 
 
 def _now() -> str:

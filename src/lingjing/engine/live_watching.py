@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ class Watcher:
         self._kinds = {kind for layer in layers().values() for kind in layer.kinds}
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
-        self._is_working = False
+        self._worker: ThreadPoolExecutor | None = None
         tiles.listen(self._on_dirty)
 
     def look(self) -> Standing:
@@ -116,26 +117,23 @@ class Watcher:
     def _follow(self, district: str) -> None:
         """Compare a district's tiles with it, in a thread, one after another."""
         with self._lock:
-            self._waiting.add(district)
-            if self._is_working:
+            if district in self._waiting:
                 return
-            self._is_working = True
-        threading.Thread(target=self._work, name="tiles follow", daemon=True).start()
+            self._waiting.add(district)
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="tiles follow")
+        self._worker.submit(self._catch_up, district)
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    self._is_working = False
-                    return
-                district = self._waiting.pop()
-            try:
-                self._tiles.follow(district)
-            except LingjingError as error:
-                _log.debug("tiles of %s do not follow: %s", district, error)
-            except Exception:  # noqa: BLE001
-                # A store that was closed meanwhile; the next request for a tile says what it is.
-                _log.debug("tiles of %s do not follow", district, exc_info=True)
+    def _catch_up(self, district: str) -> None:
+        with self._lock:
+            self._waiting.discard(district)
+        try:
+            self._tiles.follow(district)
+        except LingjingError as error:
+            _log.debug("tiles of %s do not follow: %s", district, error)
+        except Exception:  # noqa: BLE001
+            # A store that was closed meanwhile; the next request for a tile says what it is.
+            _log.debug("tiles of %s do not follow", district, exc_info=True)
 
     def _on_dirty(self, layer: TileLayer, dirty: Dirty) -> None:
         content: dict[str, Any] = {"district": layer.district, "layer": layer.layer.name}

@@ -231,7 +231,7 @@ def facts_of(heard: Sequence[Heard], records: Sequence[Said], outlook: Outlook) 
         "until": instant_of(times[-1]).isoformat(),
         "observations": sum(said.values.size for said in records),
         "synthetic": any(said.synthetic for said in records),
-        "taken": sum(item.reason is None for item in heard),
+        "taken": sum(item.reason is None and item.gain > 0.0 for item in heard),
         "refused": sum(item.reason is not None for item in heard),
         "sensors": [_fact(item) for item in heard],
     }

@@ -40,6 +40,9 @@ _SHARE: Final = 20.0
 takes one part in so many."""
 _LEVEL: Final = 6
 _TRIES: Final = 5
+_LOTS: Final = 16
+_LOT: Final = 32
+"""Tiles of a level are made in at most so many lots of at least so many tiles."""
 Dirty = dict[int, NDArray[np.int64]] | None
 """Keys of tiles by level; None for all."""
 
@@ -88,6 +91,7 @@ class TileLayer:
         self._numbering: Numbering | None = None
         self._standing = _text(self._file.state("standing"))
         self._is_complete = self._file.state("complete") is not None
+        self._round = 0
         self._looked_at = -1e9
         self._compared_at = -1e9
         self._cost_s = 0.0
@@ -147,6 +151,7 @@ class TileLayer:
         self._file.spoil(dirty, states)
         if dirty is None:
             self._is_complete = False
+            self._round += 1
         self._content, self._standing, self._numbering = content, standing, None
         self._compared_at = time.monotonic()
         self._cost_s = self._compared_at - began
@@ -242,33 +247,44 @@ class TileLayer:
         return not is_old and (body is not None or self._is_complete), body
 
     def build(self) -> None:
-        """Make all tiles that are lacking or out of date."""
+        """Make all tiles that are lacking or out of date; who asks for one meanwhile gets it."""
         self.refresh()
+        while not self._is_complete:
+            self._fill(self._round)
+        first, last = self.layer.zooms
+        for zoom in range(first, last + 1):
+            with self._lock:
+                pending = self._file.pending(zoom)
+                if pending.size:
+                    self._make(zoom, pending)
+        self._file.describe(self._metadata())
+
+    def _fill(self, round_: int) -> None:
+        """Make all tiles, a lot at a time; given up where all are out of date again."""
+        first, last = self.layer.zooms
+        for zoom in range(first, last + 1):
+            keys = np.unique(geometry.touched(self.content().drawing.boxes, zoom)[1])
+            for lot in np.array_split(keys, max(1, min(_LOTS, keys.size // _LOT))):
+                with self._lock:
+                    if self._round != round_:
+                        return
+                    if lot.size:
+                        self._make(zoom, lot)
         with self._lock:
-            first, last = self.layer.zooms
-            for zoom in range(first, last + 1):
-                if self._is_complete:
-                    pending = self._file.pending(zoom)
-                    if pending.size:
-                        self._make(zoom, pending)
-                else:
-                    self._make(zoom, None)
-            if not self._is_complete:
+            if self._round == round_:
                 self._file.put_state(complete=b"1")
                 self._is_complete = True
-            self._file.describe(self._metadata())
 
-    def _make(self, zoom: int, wanted: NDArray[np.int64] | None) -> None:
+    def _make(self, zoom: int, wanted: NDArray[np.int64]) -> None:
         made: list[tuple[int, int, bytes | None]] = [
             (x, y, gzip.compress(body, compresslevel=_LEVEL, mtime=0))
             for x, y, body in encode_level(self.content().drawing, zoom, wanted)
         ]
         self.encoded += len(made)
-        if wanted is not None:
-            size = 1 << zoom
-            full = {(x, y) for x, y, _ in made}
-            asked = {(key % size, key // size) for key in wanted.tolist()}
-            made += [(x, y, None) for x, y in sorted(asked - full)]
+        size = 1 << zoom
+        full = {(x, y) for x, y, _ in made}
+        asked = {(key % size, key // size) for key in wanted.tolist()}
+        made += [(x, y, None) for x, y in sorted(asked - full)]
         self._file.put(zoom, made)
 
     def description(self) -> dict[str, Any]:

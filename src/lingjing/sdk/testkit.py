@@ -28,6 +28,7 @@ from lingjing.forecast.outlook import FORCINGS, Outlook
 from lingjing.forecast.prepare import prepare_outlook
 from lingjing.sdk.contract import API_NUMBER, Foreseen, Manifest, Progress, Scenario
 from lingjing.sdk.registry import find, load
+from lingjing.sdk.remedy_checks import check_remedy
 from lingjing.twin.contract import Twin
 from lingjing.twin.entities import District, Entity
 from lingjing.twin.memory import MemoryTwin
@@ -39,6 +40,7 @@ from lingjing.vocabulary import (
     Provenance,
     WeatherTable,
     Window,
+    kinds,
     moment_of,
     quantity,
 )
@@ -292,6 +294,18 @@ class ScenarioContract:
             _claim(0 <= work.averted_share <= 1, f"{work.id}: share {work.averted_share}")
             _claim(work.weight >= 0, f"{work.id}: weight {work.weight}")
             _claim(all(work.title.get(locale) for locale in LOCALES), f"{work.id}: no title")
+
+    def test_remedies_keep_the_promises(self) -> None:
+        """What it would do for an asset: unique, in both languages, of attributes the asset has."""
+        twin = self.twin()
+        foreseen, _ = self.run(twin)
+        for outcome in foreseen.outcomes:
+            known = kinds()[outcome.kind].attributes
+            for asset in outcome.assets[:2]:
+                found = self.scenario().remedies(twin, str(asset), foreseen)
+                _claim(len({one.id for one in found}) == len(found), f"{asset}: two share an id")
+                for one in found:
+                    check_remedy(one, known)
 
     def test_the_same_arguments_give_the_same_bytes(self) -> None:
         """Nothing comes from a clock, the network, a file or hidden chance."""

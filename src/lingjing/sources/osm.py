@@ -32,7 +32,7 @@ from lingjing.sources.osm_tags import (
     runs_backwards,
     tables,
 )
-from lingjing.sources.roads import split_at_junctions, unique_names
+from lingjing.sources.roads import Pieces, split_at_junctions, unique_names
 from lingjing.vocabulary import Attribute, LingjingError, Place, Provenance
 
 ATTRIBUTION: Final = "© OpenStreetMap contributors, ODbL 1.0"
@@ -376,8 +376,7 @@ class _Reading:
             return
         nodes = np.frombuffer(self.road_nodes, dtype=np.int64)
         way = np.repeat(np.arange(len(self.road_sizes)), self.road_sizes)
-        with np.errstate(invalid="ignore"):  # lines around missing nodes hold NaN
-            points = shapely.get_coordinates(shapely.from_wkb(self.road_lines))
+        points = _points_of(self.road_lines)
         self.road_lines = []
         # a node drawn twice in a row is no junction
         doubled = np.insert((nodes[1:] == nodes[:-1]) & (way[1:] == way[:-1]), 0, False)
@@ -385,37 +384,59 @@ class _Reading:
         pieces = split_at_junctions(nodes, way, ~np.isnan(points[:, 0]))
         for index in sorted(set(range(len(self.road_ids))) - set(pieces.way.tolist())):
             self.report.drop("zero-length", f"osm-way-{self.road_ids[index]}")
-        ends = np.column_stack([nodes[pieces.start], nodes[pieces.stop]])
+        self.report.repaired["split-at-junction"] = len(pieces.way) - len(np.unique(pieces.way))
+        node_of: dict[int, Attribute] = {}
+        # In blocks of whole ways, to keep memory small.
+        cuts = np.flatnonzero(np.diff(pieces.way)) + 1
+        at = np.searchsorted(cuts, np.arange(_BLOCK, len(pieces.way), _BLOCK))
+        blocks = np.unique(cuts[at[at < len(cuts)]])
+        for rows in np.split(np.arange(len(pieces.way)), blocks):
+            if len(rows):
+                block = Pieces(pieces.way[rows], pieces.start[rows], pieces.stop[rows])
+                yield from self._segments(block, nodes, points, node_of)
+
+    def _segments(
+        self,
+        pieces: Pieces,
+        nodes: NDArray[np.int64],
+        points: NDArray[np.float64],
+        node_of: dict[int, Attribute],
+    ) -> Iterator[Feature]:
+        """Segments of some ways; a node at the end of several of them is one attribute."""
+        ends = np.column_stack([nodes[pieces.start], nodes[pieces.stop]]).tolist()
+        ways = pieces.way.tolist()
         names = unique_names(
-            [
-                f"osm-way-{self.road_ids[w]}-{a}-{b}"
-                for w, (a, b) in zip(pieces.way.tolist(), ends.tolist(), strict=True)
-            ]
+            [f"osm-way-{self.road_ids[w]}-{a}-{b}" for w, (a, b) in zip(ways, ends, strict=True)]
         )
         lines = pieces.lines(points)
-        del nodes, way, points, doubled
         lengths, keep = clean_lines(lines, names, self.report)
-        self.report.repaired["split-at-junction"] = len(names) - len(np.unique(pieces.way))
         measured = Provenance("inferred", SOURCE, rule="length-of-line", confidence=0.99)
-        # a node stands at the end of several segments: one instance each
-        node_of = {
-            number: Attribute(f"osm-node-{number}", self.tags.imported)
-            for number in np.unique(ends[keep]).tolist()
-        }
-        whole_ends = ends.tolist()
         for index in np.flatnonzero(keep).tolist():
-            start, stop = whole_ends[index]
+            for node in ends[index]:
+                if node not in node_of:
+                    node_of[node] = Attribute(f"osm-node-{node}", self.tags.imported)
+            start, stop = ends[index]
             yield Feature(
                 "RoadSegment",
                 names[index],
                 lines[index],
-                self.road_attributes[int(pieces.way[index])]
+                self.road_attributes[ways[index]]
                 | {
                     "length": Attribute(round(float(lengths[index]), 3), measured),
                     "from_node": node_of[start],
                     "to_node": node_of[stop],
                 },
             )
+
+
+def _points_of(lines: list[bytes]) -> NDArray[np.float64]:
+    """Coordinates of lines given as WKB, one line after the other [n, 2]; NaN where unknown."""
+    with np.errstate(invalid="ignore"):  # lines around missing nodes hold NaN
+        parts = [
+            shapely.get_coordinates(shapely.from_wkb(lines[start : start + _BLOCK]))
+            for start in range(0, len(lines), _BLOCK)
+        ]
+    return np.concatenate(parts)
 
 
 def shapes_of_outlines(outlines: list[bytes]) -> NDArray[np.object_]:

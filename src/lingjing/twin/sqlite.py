@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -76,7 +77,8 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._depth = 0
         self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
+        # A thread that has ended takes its connection with it.
+        self._readers: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._views: dict[tuple[object, ...], TwinView] = {}
         self._interned = Interned()
         self._writers = None if self._path is None else lock_of(self._path)
@@ -300,7 +302,7 @@ class SqliteStore:
             connection = self._connect()
             connection.pragma("query_only", 1)
             self._local.reader = connection
-            self._readers.append(connection)
+            self._readers.add(connection)
         return connection
 
     def districts(self) -> list[District]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -102,7 +103,8 @@ class SqliteLedger:
         self._read_only = read_only
         self._busy_timeout_s = busy_timeout_s
         self._local = threading.local()
-        self._readers: list[apsw.Connection] = []
+        # A thread that has ended takes its connection with it.
+        self._readers: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._closed = False
         self._book = BranchBook()
         self._interned = Interned()
@@ -259,7 +261,7 @@ class SqliteLedger:
             connection.pragma("query_only", 1)
             connection.pragma("cache_size", -READER_CACHE_KIB)
             self._local.reader = connection
-            self._readers.append(connection)
+            self._readers.add(connection)
         return connection
 
     def records(

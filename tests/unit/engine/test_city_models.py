@@ -207,6 +207,50 @@ def test_a_district_without_a_model_is_written_as_blocks(
     assert again.geometry.symmetric_difference(box).area < 0.001 * box.area
 
 
+def test_parts_of_a_map_stand_in_for_their_building(store: SqliteStore, tmp_path: Path) -> None:
+    houses = [shapely.box(121.5 + w, 31.3, 121.5005 + w, 31.3003) for w in (0.0, 0.001)]
+    street = shapely.LineString([(121.5, 31.2999), (121.501, 31.2999)])
+    features = [
+        {"type": "Feature", "properties": {"kind": kind, "id": name, "height_m": height},
+         "geometry": json.loads(shapely.to_geojson(shape))}
+        for kind, name, height, shape in (
+            ("Building", "a", 18, houses[0]), ("Building", "b", 9, houses[1]),
+            ("RoadSegment", "r", None, street),
+        )
+    ]  # fmt: skip
+    path = tmp_path / "town.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    taken_in(store, path, tmp_path)
+    stands = {"building": "urn:ngsi-ld:Building:block:a"}
+    high, flat = (
+        Entity(
+            f"urn:ngsi-ld:BuildingPart:block:{name}",
+            "BuildingPart",
+            "block",
+            shapely.to_wkb(shape),
+            {"min_height": Attribute(6.0, SEEN), **more},
+            {"building": f"urn:ngsi-ld:Building:block:{whole}"},
+        )
+        for name, whole, shape, more in (
+            ("p", "a", houses[0], {"height": Attribute(18.0, SEEN)}),
+            ("q", "b", houses[1], {}),
+        )
+    )
+    assert high.relationships == stands
+    put(store, high, flat)
+    _, document = given_back(store, tmp_path)
+    objects = document["CityObjects"]
+    assert objects["p"]["parents"] == ["a"]
+    assert objects["a"]["children"] == ["p"]
+    levels = {name: item["geometry"][0]["lod"] for name, item in objects.items()}
+    # a part without a height cannot stand in for its building
+    assert levels == {"a": "0", "b": "1", "p": "1", "q": "0"}
+    points = np.array(document["vertices"])
+    shell = objects["p"]["geometry"][0]["boundaries"]
+    heights = points[_flat(shell), 2] * 0.001
+    assert (heights.min(), heights.max()) == (6.0, 18.0)
+
+
 def test_a_sequence_comes_back_as_one_document(
     store: SqliteStore, page: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -11,8 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+from city_model import model
+from city_model import write as write_model
 
+from lingjing.engine.city_models import export_city_model
 from lingjing.engine.districts import DistrictImport, import_map
+from lingjing.sources.batches import ImportReport
+from lingjing.sources.cityjson import city_features
+from lingjing.sources.cityjson_document import open_city_model
 from lingjing.sources.coordinates import wgs84_to_gcj02
 from lingjing.twin import SqliteStore
 from lingjing.vocabulary import LingjingError
@@ -166,3 +172,32 @@ def test_what_is_added_needs_no_roads(filled: SqliteStore, tmp_path: Path) -> No
     features = [feature("Building", f"n{n}", shape) for n, shape in enumerate(new)]
     done, _ = imported(filled, write(tmp_path / "more.geojson", features), add=True)
     assert done.counts["Building"] == 50
+
+
+def test_adding_what_stands_already_adds_nothing(filled: SqliteStore, tmp_path: Path) -> None:
+    before = filled.counts("d")
+    done, _ = imported(filled, a_map(tmp_path / "copy.geojson", houses(), "b"), add=True)
+    assert done.counts == before
+    dropped = {item["reason"]: item["count"] for item in done.sources[0].report["dropped"]}
+    assert dropped["stands-already"] == 41
+
+
+def test_a_model_that_was_added_comes_back_whole_and_once(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    page = model()
+    path = write_model(tmp_path / "m.city.json", page)
+    opened = open_city_model(path)
+    given = {item.local: item.geometry for item in city_features(opened, ImportReport())}
+    other = shapely.affinity.translate(given["house"], 0.0, 0.001)
+    imported(store, a_map(tmp_path / "first.geojson", [given["house"], other]))
+    done, _ = imported(store, path, add=True, data_dir=tmp_path)
+    assert done.counts["Building"] == 3
+    out = tmp_path / "out.city.json"
+    export = export_city_model(store, tmp_path, "d", out)
+    document = json.loads(out.read_bytes())
+    # the house stands once, as the model draws it; the house only the map knew is added
+    added = document["CityObjects"].keys() - page["CityObjects"].keys()
+    assert added == {"a1"}
+    assert document["CityObjects"]["house"] == page["CityObjects"]["house"]
+    assert (export.changed, export.added, export.removed) == (0, 1, 0)

@@ -17,12 +17,19 @@ from lingjing.engine.ingest import Intake
 from lingjing.engine.replay import replay
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunRequest, RunResult, run_scenario
-from lingjing.engine.run_readings import READINGS, without_live
+from lingjing.engine.run_readings import READINGS, facts_of, without_live
 from lingjing.engine.run_snapshot import Snapshot
 from lingjing.engine.settings import open_ledger, open_store
 from lingjing.engine.weather import keep_weather
-from lingjing.sdk import LingjingError
-from lingjing.sdk.testkit import START, small_district, small_entities, small_twin, small_weather
+from lingjing.sdk import Heard, LingjingError
+from lingjing.sdk.testkit import (
+    START,
+    small_district,
+    small_entities,
+    small_outlook,
+    small_twin,
+    small_weather,
+)
 from lingjing.sources.sensor_batches import read_batch
 from lingjing.sources.sensor_rules import SensorRules
 from lingjing.twin.entities import SourceRecord
@@ -190,6 +197,12 @@ def test_without_sensors_the_run_is_the_one_that_never_heard_them(
     deaf = start(data, sensors=False)
     assert deaf.run_id == free.run_id
     assert deaf.record["outputs"]["outcomes.parquet"] == free.record["outputs"]["outcomes.parquet"]
+
+
+def test_what_a_sleeping_scenario_did_not_use_is_not_counted_as_taken() -> None:
+    believed = Heard(ROAD, "RoadSegment", "road_surface_temperature", "", None, 50, 0, 24, 0.0)
+    facts = facts_of([believed, replace(believed, gain=1.0)], (), small_outlook())
+    assert (facts["taken"], facts["refused"], len(facts["sensors"])) == (1, 0, 2)
 
 
 def test_observed_values_that_a_guest_does_not_listen_to_stay_in_its_view() -> None:

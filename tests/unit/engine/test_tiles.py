@@ -307,3 +307,56 @@ def test_a_folder_that_cannot_be_written_still_gives_tiles(
     tiles.close()
     assert not (tmp_path / FOLDER).exists()
     shutil.rmtree(tmp_path / FOLDER, ignore_errors=True)
+
+
+def test_tiles_can_be_had_while_all_are_being_made(
+    tiles: Tiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lingjing.engine.tiles_keeping._LOOK_S", 60.0)
+    layer = tiles.layer(NAME, "buildings")
+    at = tile_at(16, WEST, SOUTH)
+    begun, go_on = threading.Event(), threading.Event()
+    make = layer._make
+
+    def slow(zoom: int, wanted: Any) -> None:
+        make(zoom, wanted)
+        if zoom == 11 and threading.current_thread() is builder:
+            layer._lock.release()  # as between two lots
+            begun.set()
+            go_on.wait(30)
+            layer._lock.acquire()
+
+    monkeypatch.setattr(layer, "_make", slow)
+    builder = threading.Thread(target=layer.build)
+    builder.start()
+    assert begun.wait(30)
+    assert layer.tile(*at)
+    assert not layer.quick(14, 0, 0)[0]  # whether it is empty is not known yet
+    go_on.set()
+    builder.join(30)
+    assert layer.quick(14, 0, 0) == (True, None)
+
+
+def test_an_import_while_tiles_are_made_leaves_none_out_of_date(
+    tiles: Tiles, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = tiles.layer(NAME, "buildings")
+    make, levels = layer._make, []
+
+    def meddling(zoom: int, wanted: Any) -> None:
+        make(zoom, wanted)
+        levels.append(zoom)
+        if levels == [11, 12]:
+            put(store, quarter({(5, 3): 99.0}))
+            layer.urge()
+            layer.refresh()
+
+    monkeypatch.setattr(layer, "_make", meddling)
+    layer.build()
+    for zoom in range(11, 17):
+        heights = {
+            item["properties"]["height_m"]
+            for item in features(layer, *tile_at(zoom, WEST + 5 * STEP, SOUTH + 3 * STEP))
+        }
+        assert 99 in heights, zoom
+    assert levels.count(11) == 2

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from lingjing.engine.replay import replay
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunRequest, run_scenario
+from lingjing.engine.run_readings import READINGS, write_readings
 from lingjing.engine.settings import open_ledger, open_store
 from lingjing.engine.whatifs.advice import Advisor
 from lingjing.engine.whatifs.book import Book, WhatIf
@@ -32,8 +34,9 @@ from lingjing.engine.whatifs.order import (
     WeatherOrder,
 )
 from lingjing.engine.whatifs.runner import Runner
+from lingjing.forecast.readings import Said
 from lingjing.sdk import LingjingError
-from lingjing.sdk.testkit import START
+from lingjing.sdk.testkit import SPIN_UP_HOURS, START, small_weather
 from lingjing.twin.ledger import DEFAULT_TENANT, Ledger
 
 HOURS = 30
@@ -449,3 +452,41 @@ def test_one_whose_process_is_killed_is_interrupted_and_computes_no_more(
         assert {item.name for item in ledger.branches(DEFAULT_TENANT)} == {"main"}
         assert {path.name for path in (data / "runs").iterdir()} == {place.base.path.name}
         runner.let_go()
+
+
+def test_what_would_change_it_hears_what_the_run_heard(place: Place, tmp_path: Path) -> None:
+    """Sensors teach an asset and its like; remedies are computed with what they taught."""
+    store = open_store(place.data)
+    twin = store.twin("testville")
+    weather = small_weather("cold")
+    hours = slice(0, SPIN_UP_HOURS + 1)
+    air = weather.columns["air_temperature"].mean(axis=0)[hours].astype(np.float64)
+    seconds = weather.times[hours].astype("datetime64[s]").astype(np.int64)
+    heard = tmp_path / "heard"
+    heard.mkdir()
+    spoken = {
+        "RoadSegment": ("road_surface_temperature", air + 1.5),
+        "MeterBox": ("water_temperature", np.maximum(air, 0.5) + 1.0),
+    }
+    said = [
+        Said(str(twin.view(kind).ids[0]), kind, quantity, "s", seconds, values)
+        for kind, (quantity, values) in spoken.items()
+    ]
+    write_readings(said, heard / READINGS)
+    request = RunRequest(
+        "coldwave", place.data, "testville", "testkit-cold", START, HOURS, seed=3,
+        out=tmp_path / "run", heard_in=heard,
+    )  # fmt: skip
+    run = RunFolder(run_scenario(request).folder)
+    taken = run.record()["inputs"]["readings"]
+    assert taken["taken"] >= 1, taken
+    advisor = Advisor(place.data)
+    try:
+        for kind in spoken:
+            for row in (0, 1):  # where the sensor is, and where it is not
+                asset = str(twin.view(kind).ids[row])
+                found = advisor.remedies(run, twin, "1", asset)
+                assert found["agrees"], (kind, row)
+                assert found["remedies"]
+    finally:
+        store.close()

@@ -111,7 +111,6 @@ def test_an_import_is_told_and_so_are_the_tiles_it_spoilt(ledger: SqliteLedger, 
         async with Viewer(root) as viewer, Viewer(root, "districts=other") as other:
             await viewer.next("hello")
             await other.next("hello")
-            await viewer.next("beat")  # the districts were looked at once
             await asyncio.to_thread(again)
             event = await viewer.next("district")
             assert event == {"district": sample.NAME, "change": "imported"}
@@ -156,7 +155,7 @@ def test_a_district_that_is_deleted_while_watched_is_told(ledger: SqliteLedger, 
         await asyncio.to_thread(shelf.tiles.build, sample.NAME)
         assert (data / "tiles" / sample.NAME).is_dir()
         async with Viewer(root) as viewer:
-            await viewer.next("beat")
+            await viewer.next("hello")
             await asyncio.to_thread(shelf.store.forget_district, sample.NAME)
             event = await viewer.next("district")
             assert event == {"district": sample.NAME, "change": "deleted"}
@@ -178,7 +177,7 @@ def test_a_finished_run_is_told(ledger: SqliteLedger, data: Path) -> None:
 
     async def story() -> None:
         async with Viewer(root) as viewer:
-            await viewer.next("beat")
+            await viewer.next("hello")
             shutil.copytree(data / "runs" / sample.RUN, data / "runs" / ".making")
             (data / "runs" / ".making").rename(data / "runs" / "another")
             assert await viewer.next("run") == {"run": "another", "change": "finished"}

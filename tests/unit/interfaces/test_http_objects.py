@@ -24,6 +24,7 @@ from lingjing.interfaces.http.objects import cell
 from lingjing.interfaces.http.search import plain, readings
 from lingjing.interfaces.http.shelf import Shelf
 from lingjing.interfaces.http.state import layer_state
+from lingjing.interfaces.http.titles import number_of, unnamed
 from lingjing.sources.sensor_messages import Message, Observation
 from lingjing.twin.documents import micros
 
@@ -117,7 +118,11 @@ def test_a_building_has_the_chance_of_its_likeliest_asset_as_the_map_shows_it(
         ("sub_district=东园街道", lambda row: row["sub_district"] == "东园街道"),
         ("least=0.7", lambda row: (row["probability"] or 0) >= 0.7),
         ("before=30", lambda row: (row["onset"] or "3") <= "2023-12-21T10:00:00Z"),
-        ("text=园3路", lambda row: "园3路" in row["title"]["zh-CN"]),
+        # By its own name: what is in a building is only called after it.
+        (
+            "text=园3路",
+            lambda row: "园3路" in row["title"]["zh-CN"] and row["kind"] != "MeterBox",
+        ),
         ("text=yuan3lu&kind=RoadSegment", lambda row: row["title"]["zh-CN"] == "园3路"),
         (
             "kind=MeterBox&least=0.7&sub_district=西园街道",
@@ -148,6 +153,14 @@ def test_masks_say_which_features_hold_what_was_found(client: Any) -> None:
     row, column, _ = place.removeprefix("m").split("-")
     assert chosen == [sample.identifier("Building", f"b{row}-{column}")]
     assert masks["assets"]["chosen"] == 1
+
+
+def test_assets_on_the_map_are_chosen_by_the_same_filters(client: Any) -> None:
+    address = f"{API}/districts/{sample.NAME}/assets.geojson?run={sample.RUN}"
+    shown = client.get(f"{address}&least=0.7&sub_district=西园街道").json()["features"]
+    rows = asked(client, "kind=MeterBox&least=0.7&sub_district=西园街道")["rows"]
+    assert {item["properties"]["id"] for item in shown} == {row["id"] for row in rows}
+    assert len(client.get(address).json()["features"]) == len(METERS) > len(shown) > 0
 
 
 def test_a_part_of_the_list_and_the_place_of_one_object_agree(client: Any) -> None:
@@ -431,3 +444,15 @@ def test_the_table_follows_a_new_import(tmp_path: Path) -> None:
         assert found["of"] == before - 1
         assert gone not in {row["id"] for row in found["rows"]}
         assert json.dumps(search(client, "b7-11")).count(gone) == 0
+
+
+def test_what_has_no_name_is_called_after_its_building_kind_and_number(client: Any) -> None:
+    row = asked(client, f"text={METERS[5].rsplit(':', 1)[-1]}")["rows"][0]
+    card = client.get(f"{RUN}/assets/{METERS[5]}").json()
+    assert row["title"] == card["title"]
+    assert card["title"]["zh-CN"] == "园1路3号楼 水表箱 0-02-1"
+    assert card["title"]["en"].endswith(" Meter box 0-02-1")
+    assert number_of("urn:ngsi-ld:Riser:x:stock-osm-way-7-shaft-riser-13") == "13"
+    assert number_of("urn:ngsi-ld:Riser:x:odd") == "odd"
+    alone = unnamed("Building", "urn:ngsi-ld:Building:x:building-1000-34")
+    assert alone == ("建筑 1000-34", "Building 1000-34")

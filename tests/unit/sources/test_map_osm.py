@@ -420,3 +420,24 @@ def test_every_word_of_the_tables_is_in_the_vocabulary() -> None:
         assert set(tables()[table]) <= set(words()[word].choices)
     assert {row["class"] for row in tables()["road"].values()} <= set(words()["road_class"].choices)
     assert {r["kind"] for r in tables()["facility"]} == set(words()["facility_kind"].choices)
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 20_000])
+def test_reading_in_blocks_changes_nothing(
+    read: Reader, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    # two ways of several segments, one of which runs to and fro between the same nodes
+    ways: list[Way] = [
+        (10, (1, 2, 3, 4), {"highway": "residential"}),
+        (11, (1, 2, 1, 2), {"highway": "footway"}),
+        (12, (3, 5, 4), {"highway": "service"}),
+    ]
+    monkeypatch.setattr("lingjing.sources.osm._BLOCK", block)
+    _, features = read(SQUARE | HOLE, ways)
+    found = [(f.local, f.geometry.wkt) for f in features]
+    assert [name for name, _ in found] == [
+        *("osm-way-10-1-2", "osm-way-10-2-3", "osm-way-10-3-4"),
+        *("osm-way-11-1-2", "osm-way-11-2-1", "osm-way-11-1-2-2"),
+        "osm-way-12-3-4",
+    ]
+    assert len(features) == 7

@@ -20,11 +20,13 @@ from lingjing.engine.guest import ANSWER, HANDOVER
 from lingjing.engine.isolation import failure_of, room, supervise, tail_of
 from lingjing.engine.replay import request_of
 from lingjing.engine.results import RunFolder
-from lingjing.engine.run import load_outlook
+from lingjing.engine.run import RunRequest, load_outlook
+from lingjing.engine.run_readings import READINGS, listening, read_readings, without_live
 from lingjing.engine.run_snapshot import Snapshot
 from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, TwinView
 from lingjing.sdk.registry import find
 from lingjing.twin.contract import Twin
+from lingjing.twin.entities import District
 from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import EntityId, format_instant, quantities, units
 
@@ -96,8 +98,8 @@ class Advisor:
         kind = EntityId.parse(asset).kind
         if manifest is None or kind not in manifest.kinds:
             raise LingjingError("whatif.no-remedies", run=run.path.name, asset=asset)
-        snapshot = around(twin, kind, asset, manifest)
-        outlook = self._outlook(key, request, snapshot)
+        outlook = self._outlook(key, request, twin.district, run)
+        snapshot = without_live(around(twin, kind, asset, manifest, outlook), manifest.listens)
         question = {"twin": snapshot, "outlook": outlook, "seed": request.seed, "asset": asset}
         found = ask(manifest, question)
         if not found["before"] or not found["remedies"]:
@@ -151,12 +153,16 @@ class Advisor:
             ],
         }  # fmt: skip
 
-    def _outlook(self, key: tuple[Any, ...], request: Any, twin: Snapshot) -> Outlook:
+    def _outlook(
+        self, key: tuple[Any, ...], request: RunRequest, district: District, run: RunFolder
+    ) -> Outlook:
+        """The weather of the run, and what the run heard of its sensors."""
         with self._lock:
             if key in self._outlooks:
                 self._outlooks.move_to_end(key)
                 return self._outlooks[key]
-        _, outlook = load_outlook(request, twin.district)
+        _, plain = load_outlook(request, district)
+        outlook = listening(plain, read_readings(run.path / READINGS))
         with self._lock:
             self._outlooks[key] = outlook
             while len(self._outlooks) > KEPT_OUTLOOKS:
@@ -164,8 +170,8 @@ class Advisor:
         return outlook
 
 
-def around(twin: Twin, kind: str, asset: str, manifest: Manifest) -> Snapshot:
-    """The asset alone of its kind; a road with the buildings that shade it.
+def around(twin: Twin, kind: str, asset: str, manifest: Manifest, outlook: Outlook) -> Snapshot:
+    """The asset, first of its kind, with those that sensors spoke of; a road with its buildings.
 
     Raises:
         LingjingError: `twin.no-entity`.
@@ -174,7 +180,9 @@ def around(twin: Twin, kind: str, asset: str, manifest: Manifest) -> Snapshot:
     rows = np.flatnonzero(view.ids == asset)
     if not rows.size:
         raise LingjingError("twin.no-entity", id=asset)
-    views = {kind: only_rows(view, rows[:1])}
+    heard = {str(item) for one in outlook.readings if one.kind == kind for item in one.assets}
+    others = [row for row, item in enumerate(view.ids) if item in heard and item != asset]
+    views = {kind: only_rows(view, np.array([rows[0], *others], dtype=np.intp))}
     if kind == ROADS and "Building" in manifest.kinds:
         buildings = twin.view("Building")
         views["Building"] = replace(

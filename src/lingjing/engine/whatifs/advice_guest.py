@@ -69,15 +69,16 @@ def advise(
     before = scenario.foresee(twin, outlook, seed=seed, progress=Progress())
     proposed = list(scenario.remedies(twin, asset, before))
     computed = [item for item in proposed if not item.empties]
+    alone = len(twin.view(kind)) == 1 and not any(one.kind == kind for one in outlook.readings)
     after: dict[str, dict[str, Any]] = {}
-    if computed:
-        view = under(twin.view(kind), [item.sets for item in computed])
+    # Where sensors teach, each remedy stands alone in the asset's own place among them.
+    lots = [computed] if alone else [[item] for item in computed]
+    for lot in filter(None, lots):
+        view = under(twin.view(kind), [item.sets for item in lot], rename=alone)
         varied = Snapshot(twin.record, {**twin.views, kind: view}, twin.declared)
         foreseen = scenario.foresee(varied, outlook, seed=seed, progress=Progress())
-        after = {
-            item.id: events_of(foreseen, kind, str(view.ids[row]))
-            for row, item in enumerate(computed)
-        }
+        for row, item in enumerate(lot):
+            after[item.id] = events_of(foreseen, kind, str(view.ids[row]))
     events = events_of(before, kind, asset)
     nothing = {name: {"probability": 0.0, "onset_hours": None} for name in events}
     return {
@@ -89,23 +90,26 @@ def advise(
     }
 
 
-def under(view: TwinView, sets: list[Any]) -> TwinView:
-    """The first row of a view once for each set of attributes, with these in place."""
-    rows = np.zeros(len(sets), dtype=np.intp)
+def under(view: TwinView, sets: list[Any], *, rename: bool) -> TwinView:
+    """The first row of a view once for each set of attributes with these in place, then the others.
+
+    Args:
+        view: The asset first, then what stays as it is.
+        sets: Attribute → value.
+        rename: Whether the copies get names of their own; there is one copy otherwise.
+    """
+    rows = np.concatenate([np.zeros(len(sets), dtype=np.intp), np.arange(1, len(view))])
     columns: dict[str, NDArray[Any]] = {
         name: np.array(values[rows]) for name, values in view.columns.items()
     }
     for row, wanted in enumerate(sets):
         for name, value in wanted.items():
             if name not in columns:
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                columns[name] = (
-                    np.full(len(sets), np.nan)
-                    if number
-                    else np.full(len(sets), False if isinstance(value, bool) else None, object)
-                )
+                columns[name] = _blank(value, rows.size)
             columns[name][row] = value
-    ids = np.array([f"{view.ids[0]}.{row:03d}" for row in range(len(sets))], dtype=object)
+    ids = view.ids[rows].copy()
+    if rename:
+        ids[: len(sets)] = [f"{view.ids[0]}.{row:03d}" for row in range(len(sets))]
     return TwinView(
         kind=view.kind,
         ids=ids,
@@ -117,6 +121,15 @@ def under(view: TwinView, sets: list[Any]) -> TwinView:
         provenance_index={},
         wkb=view.wkb[rows],
     )
+
+
+def _blank(value: Any, count: int) -> NDArray[Any]:
+    """A column in which nothing is known, of the kind that a value needs."""
+    if isinstance(value, bool):
+        return np.zeros(count, dtype=bool)
+    if isinstance(value, int | float):
+        return np.full(count, np.nan)
+    return np.full(count, None, dtype=object)
 
 
 def events_of(foreseen: Foreseen, kind: str, asset: str) -> dict[str, Any]:

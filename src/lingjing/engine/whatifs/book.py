@@ -190,12 +190,9 @@ class Book:
         record = base_run(self.data_dir, order.run).record()
         there = self.all()
         waiting = sum(not item.is_over for item in there)
-        for count, most, what in (
-            (waiting, MOST_WAITING, "waiting"),
-            (len(there), MOST, "kept"),
-        ):
+        for count, most in ((waiting, MOST_WAITING), (len(there), MOST)):
             if count >= most:
-                raise LingjingError("whatif.too-many", count=count, what=what)
+                raise LingjingError("whatif.too-many", count=count)
         if held is not None:
             self.remove(order.name)
         request = record["request"]

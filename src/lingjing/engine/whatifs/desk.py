@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from lingjing.engine.keeping import branch_of
 from lingjing.engine.results import RunFolder
 from lingjing.engine.run_entities import keep_run
-from lingjing.engine.settings import open_district, open_ledger, store_url
+from lingjing.engine.settings import STORE_VARIABLE, open_district, open_ledger, store_url
 from lingjing.engine.whatifs.book import Book, WhatIf, base_run
 from lingjing.engine.whatifs.comparing import Comparison
 from lingjing.engine.whatifs.order import Order
@@ -42,6 +43,9 @@ def order_whatif(
     Raises:
         LingjingError: What `Book.place` raises, `run.interrupted`.
     """
+    if store is not None:
+        # The process that runs the what-if reads the districts of the same twin.
+        os.environ[STORE_VARIABLE] = store
     book = Book(data_dir)
     placed = book.place(order)
 

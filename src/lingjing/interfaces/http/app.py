@@ -90,6 +90,11 @@ def create_app(
         del request
         return _page(web)
 
+    def components(request: Request) -> Response:
+        if not (web / "components.html").is_file():
+            raise LingjingError("http.not-found", path=request.url.path)
+        return FileResponse(web / "components.html", headers={"Cache-Control": "no-cache"})
+
     def icon(request: Request) -> Response:
         if not (web / "icon.svg").is_file():
             raise LingjingError("http.not-found", path=request.url.path)
@@ -105,6 +110,7 @@ def create_app(
             *tiles3d.ROUTES,
             *ogc.ROUTES,
             Route("/", page, methods=["GET"]),
+            Route("/components", components, methods=["GET"]),
             Route("/icon.svg", icon, methods=["GET"]),
             Mount("/assets", Assets(directory=web / "assets", check_dir=False)),
         ],

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from lingjing.interfaces.http.layers import rounded_geometries
 from lingjing.interfaces.http.runs import EVENT_ORDER, LEVELS, RunReader, job_content
 from lingjing.interfaces.http.shelf import Shelf
+from lingjing.interfaces.http.titles import title_of
 from lingjing.twin.entities import Entity
 from lingjing.vocabulary import (
     LingjingError,
@@ -49,7 +50,7 @@ def card_content(shelf: Shelf, run: str, entity_id: str) -> dict[str, Any]:
     work = shelf.work(run)
     imported = {item.name: item.imported_at for item in shelf.store.sources(entity.district)}
     return {
-        **named_entity(entity),
+        **named_entity(shelf, entity),
         "kind_title": title_of_kind(entity.kind),
         "geometry": json.loads(rounded_geometries(np.array([entity.geometry], dtype=object))[0]),
         "point": point_of(entity),
@@ -86,26 +87,25 @@ def title_of_kind(kind: str) -> dict[str, str]:
     return {"zh-CN": kinds()[kind].title_zh, "en": kinds()[kind].title_en}
 
 
-def named_entity(entity: Entity) -> dict[str, Any]:
-    """Id, kind and a title: its name where it has one, else its kind and local id."""
-    kind, local = kinds()[entity.kind], entity.id.rsplit(":", 1)[-1]
-    fallback = entity.attributes.get("name") or entity.attributes.get("address")
-    zh = str(fallback.value) if fallback else f"{kind.title_zh} {local}"
-    english = entity.attributes.get("name_en") or fallback
-    en = str(english.value) if english else f"{kind.title_en} {local}"
+def named_entity(shelf: Shelf, entity: Entity) -> dict[str, Any]:
+    """Id, kind and title."""
+    zh, en = title_of(entity, lambda other: _entity(shelf, other))
     return {"id": entity.id, "kind": entity.kind, "title": {"zh-CN": zh, "en": en}}
+
+
+def _entity(shelf: Shelf, entity_id: str) -> Entity | None:
+    try:
+        return shelf.store.entity(entity_id)
+    except LingjingError:
+        return None
 
 
 def named(shelf: Shelf, entity_id: str) -> dict[str, Any]:
     """Title of another entity; one that is gone keeps its id as title."""
-    try:
-        return named_entity(shelf.store.entity(entity_id))
-    except LingjingError:
-        return {
-            "id": entity_id,
-            "kind": "",
-            "title": {"zh-CN": entity_id, "en": entity_id},
-        }
+    found = _entity(shelf, entity_id)
+    if found is not None:
+        return named_entity(shelf, found)
+    return {"id": entity_id, "kind": "", "title": {"zh-CN": entity_id, "en": entity_id}}
 
 
 def point_of(entity: Entity) -> list[float]:

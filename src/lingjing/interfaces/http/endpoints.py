@@ -13,6 +13,7 @@ from lingjing.interfaces.http.answers import answer
 from lingjing.interfaces.http.cards import card_content
 from lingjing.interfaces.http.layers import entity_features
 from lingjing.interfaces.http.objects import (
+    chosen_ids,
     chosen_work,
     export_objects,
     export_work,
@@ -106,16 +107,22 @@ def assets(request: Request) -> Response:
     exposed = [
         item.name for item in kinds().values() if item.exposed and item.name != "RoadSegment"
     ]
+    run = request.query_params.get("run")
+    wanted = chosen_ids(request, run) if run else None
     found = list(
         itertools.islice(
-            itertools.chain.from_iterable(
-                shelf.store.entities(name, kind, bounds, limit + 1) for kind in exposed
+            (
+                entity
+                for kind in exposed
+                for entity in shelf.store.entities(
+                    name, kind, bounds, limit + 1 if wanted is None else None
+                )
+                if wanted is None or entity.id in wanted
             ),
             limit + 1,
         )
     )
     features = entity_features(found[:limit])
-    run = request.query_params.get("run")
     if run:
         reader = shelf.reader(run)
         start = parse_instant(reader.summary()["window"]["start"])

@@ -11,7 +11,7 @@ from lingjing.interfaces.http.answers import error_answer
 from lingjing.twin.ledger import DEFAULT_TENANT
 from lingjing.vocabulary import LingjingError
 
-_OPEN: Final = frozenset({"/", "/icon.svg", "/health", "/ready"})
+_OPEN: Final = frozenset({"/", "/components", "/icon.svg", "/health", "/ready"})
 """The page itself holds no data; health must be asked before anyone has a key."""
 _OPEN_FOLDER: Final = "/assets/"
 OBSERVATIONS: Final = "/api/v1/observations"

@@ -22,6 +22,7 @@ from lingjing.interfaces.http.selection import (
     MASKED,
     SORTS,
     Chosen,
+    Filters,
     choose,
     choose_work,
     in_order,
@@ -245,6 +246,23 @@ def chosen_work(request: Request) -> tuple[dict[str, Any], list[dict[str, Any]]]
 
     action = request.query_params.get("action")
     return head, choose_work(shelf.work(run), filters, head["start"], found, action)
+
+
+def chosen_ids(request: Request, run: str) -> set[str] | None:
+    """Ids of the objects that meet a request's filters; None where it names none.
+
+    Raises:
+        LingjingError: `http.no-run`, `http.bad-parameter`.
+    """
+    filters = read_filters(request)
+    if filters == Filters():
+        return None
+    shelf = _shelf(request)
+    district = shelf.head(run)["district"]
+    table = shelf.table(district)
+    foreseen = shelf.foreseen(run, read_quantities(request))
+    chosen = choose(table, foreseen, lambda: shelf.index(district), filters, 0)
+    return {str(urn) for urn in table.ids[chosen.rows]}
 
 
 def search(request: Request) -> Response:

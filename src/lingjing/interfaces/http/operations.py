@@ -30,6 +30,8 @@ _AREAS: Final = (
     ("/ngsi-ld/", "ngsi-ld"),
     ("/api/v1/events", "events"),
     ("/api/", "api"),
+    ("/ogc", "ogc"),
+    ("/3dtiles/", "3dtiles"),
 )
 _BUCKETS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SIZE_KEPT_S: Final = 10.0

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lingjing.interfaces.http.runs import EVENT_ORDER, RunReader, as_bytes
+from lingjing.interfaces.http.titles import given, unnamed
 from lingjing.twin.views import TwinView
 from lingjing.vocabulary import kinds, parse_instant
 
@@ -111,7 +112,7 @@ def object_table(
     ids = _joined([item.ids for item in views])
     row_of = {str(urn): row for row, urn in enumerate(ids)}
     belongs = _joined([item.related("building") for item in views])
-    return ObjectTable(
+    table = ObjectTable(
         district=district,
         version=version,
         ids=ids,
@@ -133,6 +134,8 @@ def object_table(
         wkb=_joined([item.wkb for item in views]),
         row_of=row_of,
     )
+    _name_the_rest(table)
+    return table
 
 
 def _joined(parts: Sequence[Texts]) -> Texts:
@@ -145,18 +148,31 @@ def _streets(view: TwinView) -> Texts:
 
 
 def _titles(view: TwinView) -> tuple[Texts, Texts, NDArray[np.bool_]]:
-    """Titles in both languages as on the card, and whether each is a name or an address."""
-    kind = kinds()[view.kind]
-    names, english, addresses = (view.text(name) for name in ("name", "name_en", "address"))
-    zh, en = np.empty(len(view), dtype=object), np.empty(len(view), dtype=object)
+    """Titles in both languages, empty where there is no name or address, and where there is."""
+    columns = zip(*(view.text(name) for name in ("name", "name_en", "address")), strict=True)
+    zh, en = np.full(len(view), "", dtype=object), np.full(len(view), "", dtype=object)
     known = np.zeros(len(view), dtype=bool)
-    for row, urn in enumerate(view.ids):
-        fallback = names[row] or addresses[row]
-        known[row] = bool(fallback)
-        local = str(urn).rsplit(":", 1)[-1]
-        zh[row] = fallback or f"{kind.title_zh} {local}"
-        en[row] = english[row] or fallback or f"{kind.title_en} {local}"
+    for row, (name, name_en, address) in enumerate(columns):
+        title = given(name, name_en, address)
+        if title is not None:
+            zh[row], en[row] = title
+            known[row] = True
     return zh, en, known
+
+
+def _name_the_rest(table: ObjectTable) -> None:
+    """Call what has no name after its building, kind and number, as on the card."""
+    for row in np.flatnonzero(~table.named):
+        owner = int(table.building[row])
+        if owner >= 0 and not table.title_zh[owner]:
+            _name(table, owner, -1)
+        _name(table, int(row), owner)
+
+
+def _name(table: ObjectTable, row: int, owner: int) -> None:
+    kind = table.kind.names[table.kind.codes[row]]
+    building = None if owner < 0 else (table.title_zh[owner], table.title_en[owner])
+    table.title_zh[row], table.title_en[row] = unnamed(kind, str(table.ids[row]), building)
 
 
 @dataclass(frozen=True)
