@@ -195,6 +195,8 @@ def plug_shares(
         "enclosure_lag_h": column("enclosure_lag_h"),
         "insulation_soundness": np.ones(len(rows)),
         "sun_exposure": np.zeros(len(rows)),
+        "drip_L_h": np.zeros(len(rows)),
+        "exposed_length_m": np.ones(len(rows)),
     }
     use = RENEWALS_BY_HOUR[np.arange(air.size) % 24] * unknown.use_factor
     forcing = PipeForcing(

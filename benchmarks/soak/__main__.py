@@ -18,13 +18,15 @@ def main() -> None:
     parser.add_argument("part", nargs="?", choices=["kills", "fuzz"])
     parser.add_argument("--kills", type=int, default=kills.KILLS)
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long to fuzz")
+    parser.add_argument("--store", metavar="URL", help="fuzz over this empty PostgreSQL store")
     given = parser.parse_args()
     text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else HEAD
     if given.part in (None, "kills"):
         text = replaced(text, "kills", kills.page(given.kills))
         RESULTS.write_text(text, encoding="utf-8")
     if given.part in (None, "fuzz"):
-        text = replaced(text, "fuzz", fuzz.page(given.seconds))
+        part = "fuzz" if given.store is None else "fuzz postgresql"
+        text = replaced(text, part, fuzz.page(given.seconds, given.store))
         RESULTS.write_text(text, encoding="utf-8")
     print(text)
 

@@ -81,6 +81,10 @@ SEEDS: tuple[tuple[str, str, dict[str, str], Any], ...] = (
                                    "options": "temporalValues"}, None),
     ("GET", "/temporal/entities/urn:ngsi-ld:Riser:fuzz:2",
      {"aggrMethods": "avg,max", "aggrPeriodDuration": "PT1H", "options": "aggregatedValues"}, None),
+    ("GET", "/temporal/entities", {"type": "Riser", "timerel": "after", "lastN": "2",
+                                   "timeAt": "2020-01-01T00:00:00Z",
+                                   "timeproperty": "createdAt"}, None),
+    ("GET", "/temporal/entities/urn:ngsi-ld:Riser:fuzz:1", {"timeproperty": "deletedAt"}, None),
     ("POST", "/subscriptions", {}, SUBSCRIPTION),
     ("GET", "/subscriptions", {"limit": "3"}, None),
     ("POST", "/jsonldContexts", {}, {"@context": {"a": "http://x.example/a", "b": "a:b"}}),
@@ -170,13 +174,13 @@ def one(draw: random.Random) -> tuple[str, str, dict[str, str], bytes | None]:
     return method, target, headers, body
 
 
-def fuzz(seconds: float, seed: int = 7) -> dict[str, Any]:
+def fuzz(seconds: float, seed: int = 7, store: str | None = None) -> dict[str, Any]:
     """Send such requests for so long; how many there were, by status, and what went wrong."""
     draw = random.Random(seed)  # noqa: S311 replayable, not secret
     statuses: Counter[int] = Counter()
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="lingjing-soak-") as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), store)
         server.start()
         connection = server.connect()
         until = time.monotonic() + seconds
@@ -222,17 +226,18 @@ def _peak_mib(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def page(seconds: float) -> str:
+def page(seconds: float, store: str | None = None) -> str:
     """Fuzz, and write down what came of it."""
-    found = fuzz(seconds)
+    found = fuzz(seconds, store=store)
+    where, option = ("", "") if store is None else (" over PostgreSQL", " --store URL")
     by_class: Counter[str] = Counter()
     for status, count in found["statuses"].items():
         by_class[f"{status // 100}xx" if status > 0 else "unreadable"] += count
     told = ", ".join(f"{count:,} × {name}" for name, count in sorted(by_class.items()))
     faults = "\n".join(f"- `{line}`" for line in found["wrong"][:20])
     return (
-        "## Fuzzed\n\n"
-        f"`python -m benchmarks.soak fuzz --seconds {seconds:g}`: {found['requests']:,} requests "
-        f"made wrong on purpose: {told}. Faults of ours: {len(found['wrong'])}. Peak memory of the "
-        f"server {found['peak_mib']:.0f} MiB.\n{faults}\n"
+        f"## Fuzzed{where}\n\n"
+        f"`python -m benchmarks.soak fuzz --seconds {seconds:g}{option}`: {found['requests']:,}"
+        f" requests made wrong on purpose: {told}. Faults of ours: {len(found['wrong'])}."
+        f" Peak memory of the server {found['peak_mib']:.0f} MiB.\n{faults}\n"
     )

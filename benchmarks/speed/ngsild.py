@@ -29,6 +29,10 @@ import msgspec
 import uvicorn
 
 BASE = "/ngsi-ld/v1"
+SHARED = (
+    "Over PostgreSQL, requests that wait at the same time are read for by one statement, and equal"
+    " queries are answered together; all clients of `type=…` ask the same here."
+)
 WEST, SOUTH, WIDTH = 121.49, 31.26, 0.07
 BATCH = 100
 NEAR = (
@@ -254,9 +258,7 @@ def page(stores: Stores) -> str:
     lines = [
         "## NGSI-LD over HTTP",
         "",
-        f"{how} {top['post']:,.0f} POST/s, {top['get']:,.0f} GET/s. Over PostgreSQL, requests that wait"
-        " at the same time are read for by one statement, and equal queries are answered together;"
-        " all clients of `type=…` ask the same here.",
+        f"{how} {top['post']:,.0f} POST/s, {top['get']:,.0f} GET/s. {SHARED}",
         "",
         "| store | entities | what | per second | of the ceiling | p99 [ms] |",
         "|---|---|---|---|---|---|",

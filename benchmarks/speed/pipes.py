@@ -77,6 +77,8 @@ def situations(number: int) -> Situations:
         "enclosure_lag_h": rng.uniform(0.0, 6.0, number),
         "insulation_soundness": rng.uniform(0.5, 1.0, number),
         "sun_exposure": np.zeros(number),
+        "drip_L_h": np.zeros(number),
+        "exposed_length_m": np.ones(number),
     }
     return Situations(columns, np.arange(number, dtype=np.int32))
 
@@ -89,7 +91,7 @@ def foresee(number: int, ahead: Outlook) -> Callable[[], int]:
         RENEWALS_BY_HOUR[np.arange(ahead.times.size) % 24],
     )
     parameters = PipeParameters.sampled(MEMBERS, np.random.default_rng(7))
-    shared = (forcing, parameters, ahead.spin_up_hours, "MeterBox")
+    shared = (forcing, parameters, ahead.spin_up_hours, "MeterBox", None)
     every = situations(number)
 
     def work() -> int:

@@ -380,6 +380,8 @@ export const api = {
       `districts/${part(district.name)}/layers/${layer}.geojson?version=${part(district.data_version)}`,
     ),
   tiles: (district: District, layer: LayerName) => get<Tiles>(`districts/${part(district.name)}/tiles/${layer}.json`),
+  /** Row that the states count by, of each entity of a layer. */
+  numbers: (district: string, layer: LayerName) => get<{ numbers: Record<string, number> }>(`districts/${part(district)}/tiles/${layer}/numbers`),
   runs: () => get<{ runs: RunHead[] }>("runs"),
   run: (run: string) => get<RunDetail>(`runs/${part(run)}`),
   work: (run: string, query: Query) => get<WorkPage>(`runs/${part(run)}/work?${new URLSearchParams(query)}`),

@@ -420,8 +420,8 @@ export class LingjingConsole extends LitElement {
   }
 
   private get context(): PageContext {
-    const { reading, language, theme, elder, narrow, card, job } = this;
-    return { reading, hour: this.at, language, theme, elder, narrow, card, job };
+    const { reading, mode, language, theme, elder, narrow, card, job } = this;
+    return { reading, mode, hour: this.at, language, theme, elder, narrow, card, job };
   }
 
   private story() {

@@ -95,7 +95,8 @@ export class LingjingMapTools extends LitElement {
           (solid) => html`<label><input type="radio" name="solid" value=${solid ? "1" : "0"} .checked=${this.solid === solid} @change=${() => this.choose({ solid, sunlit: solid })} /><span>${t(solid ? "solid.up" : "solid.flat")}</span></label>`,
         )}
       </fieldset>
-      <button type="button" class="on-map" id="sunlit" aria-pressed=${this.sunlit} title=${t("sun.hint")} @click=${() => this.choose({ sunlit: !this.sunlit })}>${t("sun.shadows")}</button>`;
+      <button type="button" class="on-map" id="sunlit" aria-pressed=${this.sunlit} title=${t("sun.hint")} @click=${() => this.choose({ sunlit: !this.sunlit })}>${t("sun.shadows")}</button>
+      ${this.solid ? html`<button type="button" class="on-map" id="closeup" title=${t("closeup.hint")} @click=${() => this.say("show-stage", "closeup")}>${t("closeup.open")}</button>` : nothing}`;
   }
 
   private modes() {

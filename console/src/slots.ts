@@ -1,12 +1,14 @@
 /** Where other parts of the page hang in: tabs of the panel, and stages that take the map's place. */
 
 import type { Card, Locale } from "./api";
-import type { Theme } from "./colours";
+import type { Mode, Theme } from "./colours";
 import type { Reading } from "./reading";
 
 /** What a part of the page is given when it draws itself. */
 export interface PageContext {
   reading: Reading;
+  /** How the map is coloured. */
+  mode: Mode;
   /** The hour shown, from the start of the run. */
   hour: number;
   language: Locale;

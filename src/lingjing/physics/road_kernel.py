@@ -4,7 +4,9 @@ A block of `BLOCK` columns lies in one flat float32 array, a row of `BLOCK` numb
 and each quantity, so that it stays in the first-level cache and every inner loop runs over
 neighbouring columns without a branch. Temperatures below the surface carry their rounding error
 beside them, and sums over time are kept in float64. A column is computed alike wherever it lies in
-whichever block, so neither the number of threads nor the cut into blocks changes a bit.
+whichever block, so neither the number of threads nor the cut into blocks changes a bit. Nothing
+here may be contracted to fused multiply-adds (`fastmath`): the compiler chose others for a kernel
+just compiled than for the same one read from the cache, and the last bits differed.
 """
 
 from __future__ import annotations
@@ -102,7 +104,7 @@ def _hour(
         s[at.BELOW_H + i] = _DECK_RADIATION + film
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _eliminate(s: np.ndarray, step: np.float32) -> None:
     """Forward elimination of the ground; only right-hand sides change within the hour."""
     per_step = _ONE / step
@@ -127,7 +129,7 @@ def _eliminate(s: np.ndarray, step: np.float32) -> None:
             s[at.TOP_H + i] = total
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _balance(
     s: np.ndarray, earlier: np.float32, part: np.float32, step: np.float32, gain: np.float32,
     learn: np.float32, decay: np.float32,
@@ -202,7 +204,7 @@ def _balance(
         s[at.SURFACE_H + i] = _FOUR * cube + convection + rain_h + hold
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _conduct(s: np.ndarray, part: np.float32) -> None:
     """Back substitution from the bottom up, for changes of temperature over the step."""
     last = NODES - 1
@@ -224,7 +226,7 @@ def _conduct(s: np.ndarray, part: np.float32) -> None:
             s[at.CHANGE + node * BLOCK + i] = s[at.INVERSE + node * BLOCK + i] * (above + below)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def _settle(s: np.ndarray, part: np.float32, step: np.float32, moist: int) -> None:
     """The new temperatures of the ground, from the top down, and moisture that freezes or thaws."""
     for node in range(1, NODES):

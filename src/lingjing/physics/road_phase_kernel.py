@@ -34,7 +34,7 @@ _TRACE = _F(1e-6)  # mm
 _SLIGHT = _F(1e-6)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@numba.njit(error_model="numpy", forceinline=True)
 def _liquid_mm(surface_C: np.float32, salt: np.float32, most: np.float32) -> np.float32:
     """Water that stays liquid beside ice at a temperature, with salt [g/m²]; at most `most` mm."""
     d = -surface_C if surface_C < -_SLIGHT else _SLIGHT
@@ -45,7 +45,7 @@ def _liquid_mm(surface_C: np.float32, salt: np.float32, most: np.float32) -> np.
     return most if surface_C >= _ZERO else water
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@numba.njit(error_model="numpy", forceinline=True)
 def _salted_change(
     free: np.float32, stiff: np.float32, water: np.float32, solid: np.float32, salt: np.float32
 ) -> np.float32:
@@ -68,7 +68,7 @@ def _salted_change(
     return frozen if frozen > -solid else -solid
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def freeze(s: np.ndarray, step: np.float32) -> None:
     """The surface temperature without phase change, and the water that freezes at 0 °C [mm]."""
     for i in range(BLOCK):
@@ -84,7 +84,7 @@ def freeze(s: np.ndarray, step: np.float32) -> None:
         s[at.FREEZING + i] = frozen if frozen > -solid else -solid
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def freeze_brine(s: np.ndarray, step: np.float32) -> None:
     """The water that freezes where there is salt [mm]; other columns keep what they have."""
     for i in range(BLOCK):
@@ -94,7 +94,7 @@ def freeze_brine(s: np.ndarray, step: np.float32) -> None:
         s[at.FREEZING + i] = brine if salt > _ZERO else s[at.FREEZING + i]
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"})
+@numba.njit(error_model="numpy")
 def surface_state(s: np.ndarray, step: np.float32) -> None:
     """The new surface temperature, melting and freezing, drainage, wear and the stores' maxima."""
     for i in range(BLOCK):

@@ -84,7 +84,7 @@ _COLDEST, _WARMEST = np.float32(-60.0), np.float32(70.0)
 _DRY, _PRESSURE = np.float32(0.622), np.float32(1013.25)
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@numba.njit(error_model="numpy", forceinline=True)
 def cube_root(value: np.float32) -> np.float32:
     """Cube root of a number that is not negative, in float32."""
     bits = np.int32(np.float32(np.float32(value).view(np.int32)) * _THIRD + _CUBE_GUESS)
@@ -93,7 +93,7 @@ def cube_root(value: np.float32) -> np.float32:
     return (_TWO * root + value / (root * root)) * _THIRD
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@numba.njit(error_model="numpy", forceinline=True)
 def exchange_W_m2K(wind: np.float32, air_C: np.float32, surface_C: np.float32) -> np.float32:
     """As `exchange`, all in float32."""
     kelvin = air_C + _KELVIN
@@ -124,7 +124,7 @@ def exchange_W_m2K(wind: np.float32, air_C: np.float32, surface_C: np.float32) -
     return joined if excess > _ZERO else forced
 
 
-@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
+@numba.njit(cache=True, error_model="numpy")
 def exchange(wind: float, air_C: float, surface_C: float) -> float:
     """Turbulent heat exchange [W/m²K] by Monin-Obukhov similarity, free convection beside it.
 
@@ -135,7 +135,7 @@ def exchange(wind: float, air_C: float, surface_C: float) -> float:
     return float(exchange_W_m2K(np.float32(wind), np.float32(air_C), np.float32(surface_C)))
 
 
-@numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@numba.njit(error_model="numpy", forceinline=True)
 def mixing_ratio_at(surface_C: np.float32, over_ice: bool) -> np.float32:
     """Saturation mixing ratio [kg/kg] at standard pressure, within 1e-4 of `humidity`."""
     held = surface_C if surface_C > _COLDEST else _COLDEST

@@ -30,7 +30,7 @@ def test_a_new_scenario_is_installed_and_its_tests_pass(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "10 passed" in done.stdout
+    assert "11 passed" in done.stdout
 
 
 def test_nothing_of_the_template_is_left_unfilled(tmp_path: Path) -> None:
