@@ -28,7 +28,7 @@ afterEach(() => {
 const sources = import.meta.glob<string>("../src/**/*.ts", { query: "?raw", import: "default", eager: true });
 const DEFINED = Object.values(sources).flatMap((code) => [...code.matchAll(/customElements\.define\("([^"]+)"/g)].map((match) => match[1] as string));
 /** Those that need a whole page or WebGL; the tests in a browser look at them. */
-const WHOLE = ["lingjing-console", "lingjing-map"];
+const WHOLE = ["lingjing-console", "lingjing-map", "lingjing-closeup"];
 
 /** Keys of messages that are shown as they are, because they have no words. */
 function bareKeys(element: Element): string[] {
