@@ -42,6 +42,8 @@ export interface RunHead {
   members: number;
   zone: string;
   written_at: string | null;
+  /** Name of the what-if that it came of. */
+  whatif?: string | null;
   synthetic: boolean;
   /** What must stand on every product because something in it is made up. */
   labels: Text[];

@@ -15,7 +15,6 @@ import type { Mode, Theme } from "./colours";
 import type { LingjingMap } from "./map";
 import type { Drawn, ShowingChosen } from "./map-tools";
 import { keepSettings, readSettings, type Settings } from "./memory";
-import { drawPicture, savePicture } from "./picture";
 import type { Choice } from "./choice";
 import type { LingjingObjectTable } from "./object-table";
 import { printView } from "./printing";
@@ -25,7 +24,8 @@ import { allTabs, stageOf, type PageContext } from "./slots";
 import { countAt } from "./state";
 import { chaptersOf, type Chapter } from "./story";
 import { sunAt, type Sun } from "./sun";
-import { clock, date, of, percent, setLocale, t, zoneName } from "./text";
+import { saveMap, copyLink } from "./take-away";
+import { date, of, percent, setLocale, t } from "./text";
 import { present } from "./time";
 
 import.meta.glob("./tabs/*.ts", { eager: true });
@@ -298,7 +298,7 @@ export class LingjingConsole extends LitElement {
     return html`<lingjing-head .districts=${districts ?? []} .district=${district} .runs=${runs} .run=${run}
       .language=${this.language} .theme=${this.theme} .elder=${this.elder} .narrow=${this.narrow} .who=${who}
       @tell-story=${() => (this.telling = true)}
-      @save-picture=${() => void this.savePicture()}
+      @save-picture=${() => void saveMap(this.map, this.context, `${t("foot.data")} ${this.attributions()}`)}
       @copy-link=${() => void this.copyLink()}
       @show-key=${() => (this.keyAsked = true)}
       @district-chosen=${(event: CustomEvent<string>) => this.onDistrict(event.detail)}
@@ -445,25 +445,7 @@ export class LingjingConsole extends LitElement {
   }
 
   private async copyLink(): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      this.said = t("said.link");
-    } catch {
-      this.said = t("said.noLink"); // the browser does not let us; the address bar has it
-    }
-    this.told = this.said;
-  }
-
-  /** The map with its time, its legend and its sources, as a file. */
-  private async savePicture(): Promise<void> {
-    const { district, quantities, run, titles } = this.reading.now;
-    const map = this.map?.canvas;
-    if (!map || !district) return;
-    const shows = Object.values(quantities).map((name) => of(titles[name])).filter(Boolean).join(" / ");
-    const time = run ? `${clock(this.startsAt + this.at * 3_600_000)} ${zoneName()} · ${of(run.scenario_title)} ${date(run.start)}` : date(district.updated_at);
-    const labels = run ? run.labels.map(of) : district.synthetic ? [t("label.syntheticDistrict")] : [];
-    const caption = { title: of(district.title), time, shows: shows && `${shows} · ${t(`legend.unit.${this.mode}`)}`, labels, attribution: `${t("foot.data")} ${this.attributions()}` };
-    await savePicture(drawPicture(map, caption, this.mode, this.theme), `${district.name}-${run?.run ?? ""}-${this.at}h.png`);
+    this.told = this.said = await copyLink();
   }
 
   private onView({ zoom, bounds, view }: ViewChanged): void {

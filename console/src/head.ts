@@ -85,7 +85,7 @@ export class LingjingHead extends LitElement {
     const here = this.runs.filter((item) => item.district === this.district?.name);
     const districts = toldApart(this.districts.map((item) => of(item.title)), this.districts.map((item) => item.name));
     const runs = toldApart(
-      here.map((item) => `${of(item.scenario_title)} · ${date(item.start)} · ${t("head.hours", { n: item.hours })}`),
+      here.map((item) => `${of(item.scenario_title)} · ${date(item.start)} · ${t("head.hours", { n: item.hours })}${item.whatif ? ` · ${item.whatif}` : ""}`),
       here.map((item) => item.run.split("-").slice(-2).join("-")),
     );
     return html`<div class="choices">

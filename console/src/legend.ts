@@ -51,7 +51,7 @@ export class LingjingLegend extends LitElement {
 
   override render() {
     const base = BASE[this.theme];
-    const marked = !this.plain && LAYERS.some((layer) => this.isPlain(layer));
+    const marked = !this.plain && LAYERS.some((layer) => isPlain(this.showing, layer));
     return html`
       ${this.plain ? nothing : this.scales()}
       <ul class="marks">
@@ -63,42 +63,48 @@ export class LingjingLegend extends LitElement {
     `;
   }
 
-  private shown(layer: StateLayer): Showing {
-    return this.showing[layer] ?? PLAIN;
-  }
-
-  /** Whether a layer is drawn as the mode says. */
-  private isPlain(layer: StateLayer): boolean {
-    const { number: own, threshold } = this.shown(layer);
-    return own === null && threshold === null;
-  }
-
   private scales() {
-    const both = LAYERS.every((layer) => this.isPlain(layer));
-    if (both) return this.scale(t(`legend.unit.${this.mode}`), PLAIN);
-    return LAYERS.map((layer) => this.scale(`${t(`layer.${layer}`)}: ${this.says(layer)}`, this.shown(layer)));
+    return scaleRows(this.mode, this.showing, this.quantities, this.titles, this.theme).map(
+      ({ title, classes }) => html`
+        <p class="legend-unit">${title}</p>
+        <ol class="legend">${classes.map(({ colour, said }) => html`<li><span class="step" .style=${`background:${colour}`}></span>${said}</li>`)}</ol>
+      `,
+    );
   }
+}
 
-  /** What a layer shows, in words. */
-  private says(layer: StateLayer): string {
-    const shown = this.shown(layer);
-    const name = of(this.titles[shown.number?.name ?? this.quantities[layer] ?? ""]);
-    if (shown.number) return `${name} [${shown.number.unit || "1"}], ${t(`showing.${shown.level}`)}`;
-    return `${name}, ${t(shown.threshold === null ? `legend.unit.${this.mode}` : "legend.unit.probability")}`;
-  }
+export interface ScaleRow {
+  title: string;
+  classes: { colour: string; said: string }[];
+}
 
-  private scale(title: string, shown: Showing) {
-    const scale = scaleOf(this.mode, shown, this.theme);
-    const nothingWord = scale.kind === "onset" ? t("legend.unlikely") : scale.kind === "probability" ? t("legend.below") : t("legend.none");
-    const plain = html`<li><span class="step" .style=${`background:${BASE[this.theme].building}`}></span>${nothingWord}</li>`;
-    return html`
-      <p class="legend-unit">${title}</p>
-      <ol class="legend">
-        ${scale.kind === "cold" ? nothing : plain}
-        ${scale.colours.map((colour, at) => html`<li><span class="step" .style=${`background:${colour}`}></span>${bound(scale, at, passesDownward(shown))}</li>`)}
-      </ol>
-    `;
-  }
+type ByLayer<T> = Partial<Record<StateLayer, T>>;
+
+/** Whether a layer is drawn as the mode says. */
+function isPlain(showing: ByLayer<Showing>, layer: StateLayer): boolean {
+  const { number: own, threshold } = showing[layer] ?? PLAIN;
+  return own === null && threshold === null;
+}
+
+/** The scales in use, in words: one for all layers where they are drawn alike, else one a layer. */
+export function scaleRows(mode: Mode, showing: ByLayer<Showing>, quantities: ByLayer<string>, titles: Record<string, Text>, theme: Theme): ScaleRow[] {
+  if (LAYERS.every((layer) => isPlain(showing, layer))) return [rowOf(t(`legend.unit.${mode}`), mode, PLAIN, theme)];
+  return LAYERS.map((layer) => {
+    const shown = showing[layer] ?? PLAIN;
+    const name = of(titles[shown.number?.name ?? quantities[layer] ?? ""]);
+    const says = shown.number
+      ? `${name} [${shown.number.unit || "1"}], ${t(`showing.${shown.level}`)}`
+      : `${name}, ${t(shown.threshold === null ? `legend.unit.${mode}` : "legend.unit.probability")}`;
+    return rowOf(`${t(`layer.${layer}`)}: ${says}`, mode, shown, theme);
+  });
+}
+
+function rowOf(title: string, mode: Mode, shown: Showing, theme: Theme): ScaleRow {
+  const scale = scaleOf(mode, shown, theme);
+  const nothingWord = scale.kind === "onset" ? t("legend.unlikely") : scale.kind === "probability" ? t("legend.below") : t("legend.none");
+  const plain = scale.kind === "cold" ? [] : [{ colour: BASE[theme].building, said: nothingWord }];
+  const classes = scale.colours.map((colour, at) => ({ colour, said: bound(scale, at, passesDownward(shown)) }));
+  return { title, classes: [...plain, ...classes] };
 }
 
 /** What a class of a scale stands for. */

@@ -1,15 +1,13 @@
 /** The map as a picture to take away: with its time, what its colours mean, and whom to credit. */
 
-import { BASE, ONSET_BOUNDS, PROBABILITY_BOUNDS, steps, type Mode, type Theme } from "./colours";
+import { BASE, type Theme } from "./colours";
+import type { ScaleRow } from "./legend";
 import { FONTS } from "./map-style";
-import { t } from "./text";
 
 export interface Caption {
   title: string;
   /** Time shown, and how it lies to the run. */
   time: string;
-  /** What the colours show. */
-  shows: string;
   /** What is made up; empty where nothing is. */
   labels: readonly string[];
   attribution: string;
@@ -33,7 +31,7 @@ export function lines(text: string, fits: (line: string) => boolean): string[] {
   return found;
 }
 
-export function drawPicture(map: HTMLCanvasElement, caption: Caption, mode: Mode, theme: Theme): HTMLCanvasElement {
+export function drawPicture(map: HTMLCanvasElement, caption: Caption, scales: readonly ScaleRow[], theme: Theme): HTMLCanvasElement {
   const base = BASE[theme];
   const canvas = document.createElement("canvas");
   const width = Math.max(map.width, 720);
@@ -42,12 +40,13 @@ export function drawPicture(map: HTMLCanvasElement, caption: Caption, mode: Mode
   if (!pen) return canvas;
   const font = (size: number, weight = 400) => `${weight} ${size}px ${FONTS.join(",")}`;
   pen.font = font(22);
-  const above = lines(`${caption.time} · ${caption.shows}`, (line) => pen.measureText(line).width <= width - 2 * EDGE);
+  const above = lines(caption.time, (line) => pen.measureText(line).width <= width - 2 * EDGE);
   pen.font = font(20);
   const small = (line: string) => pen.measureText(line).width <= width - 2 * EDGE;
   const below = [...caption.labels, caption.attribution].filter(Boolean).flatMap((text) => lines(text, small));
   const head = (1 + above.length) * LINE + EDGE;
-  const foot = 3 * LINE + below.length * LINE + EDGE;
+  const scaled = scales.length * 3 * LINE;
+  const foot = scaled + (below.length + 1) * LINE + EDGE;
   canvas.height = head + map.height + foot;
   pen.fillStyle = base.halo;
   pen.fillRect(0, 0, width, canvas.height);
@@ -58,26 +57,24 @@ export function drawPicture(map: HTMLCanvasElement, caption: Caption, mode: Mode
   pen.fillText(caption.title, EDGE, EDGE);
   pen.font = font(22);
   above.forEach((line, at) => pen.fillText(line, EDGE, EDGE + (1 + at) * LINE));
-  drawScale(pen, head + map.height + LINE, width, mode, theme, font(18));
+  scales.forEach((row, at) => drawScale(pen, head + map.height + (0.8 + 3 * at) * LINE, width, row, base.label, font(18)));
   pen.font = font(20);
   pen.fillStyle = base.label;
-  below.forEach((line, at) => pen.fillText(line, EDGE, head + map.height + (3.2 + at) * LINE));
+  below.forEach((line, at) => pen.fillText(line, EDGE, head + map.height + scaled + (0.8 + at) * LINE));
   return canvas;
 }
 
-function drawScale(pen: CanvasRenderingContext2D, y: number, width: number, mode: Mode, theme: Theme, font: string): void {
-  const base = BASE[theme];
-  const bounds: readonly number[] = mode === "onset" ? ONSET_BOUNDS : PROBABILITY_BOUNDS.map((bound) => Math.round(bound * 100));
-  const scale = steps(mode, theme);
-  const box = Math.min(110, (width - 2 * EDGE) / (scale.length + 1));
+function drawScale(pen: CanvasRenderingContext2D, y: number, width: number, { title, classes }: ScaleRow, ink: string, font: string): void {
+  const box = Math.min(110, (width - 2 * EDGE) / classes.length);
   pen.font = font;
+  pen.fillStyle = ink;
+  pen.fillText(title, EDGE, y);
   pen.textAlign = "center";
-  const said = [t(mode === "onset" ? "legend.unlikely" : "legend.below"), ...bounds.map((low, at) => `${low}–${bounds[at + 1] ?? (mode === "onset" ? "" : 100)}`)];
-  [base.building, ...scale.map((step) => step.colour)].forEach((colour, at) => {
+  classes.forEach(({ colour, said }, at) => {
     pen.fillStyle = colour;
-    pen.fillRect(EDGE + at * box, y - 14, box - 3, 16);
-    pen.fillStyle = base.label;
-    pen.fillText(said[at] ?? "", EDGE + (at + 0.5) * box, y + 18);
+    pen.fillRect(EDGE + at * box, y + 16, box - 3, 16);
+    pen.fillStyle = ink;
+    pen.fillText(said, EDGE + (at + 0.5) * box, y + 46);
   });
   pen.textAlign = "left";
 }

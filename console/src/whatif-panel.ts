@@ -193,7 +193,7 @@ export class LingjingWhatIfs extends LitElement {
   private async drop(item: WhatIf): Promise<void> {
     if (!window.confirm(t("whatif.sureDrop", { name: item.name }))) return;
     await this.act(() => whatIfs.drop(item.name));
-    this.say("runs-changed", null);
+    this.say("runs-changed", { gone: item.result, base: item.run });
   }
 
   private async act(call: () => Promise<unknown>): Promise<void> {
@@ -211,12 +211,12 @@ export class LingjingWhatIfs extends LitElement {
     window.clearTimeout(this.timer);
     if (this.reading) return;
     this.reading = true;
-    const before = new Set(this.items?.filter((item) => item.result !== null).map((item) => item.name));
+    const before = this.items && new Set(this.items.filter((item) => item.result !== null).map((item) => item.name));
     try {
       const all = await whatIfs.all();
       this.items = this.run ? all.filter((item) => item.district === this.run?.district) : all;
       if (this.refused === "gone") this.refused = null;
-      if (this.items.some((item) => item.result !== null && !before.has(item.name)) && before.size + this.items.length > 0) this.say("runs-changed", null);
+      if (before && this.items.some((item) => item.result !== null && !before.has(item.name))) this.say("runs-changed", { gone: null, base: "" });
     } catch (error) {
       if (!(error instanceof ApiError || error instanceof ServerGone)) throw error;
       this.refused = error instanceof ApiError ? error : "gone";

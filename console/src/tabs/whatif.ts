@@ -35,6 +35,12 @@ function choose(page: PageContext, from: EventTarget | null, pair: Pair | null):
   from?.dispatchEvent(new CustomEvent("show-stage", { bubbles: true, detail: pair ? KEY : "" }));
 }
 
+/** A run came or went: read the list anew, and leave a run that is gone for the one it came from. */
+function runsChanged(page: PageContext, { gone, base }: { gone: string | null; base: string }): void {
+  if (gone !== null && page.reading.now.run?.run === gone) page.reading.chooseRun(base);
+  void page.reading.refresh();
+}
+
 addStage({
   id: KEY,
   content: (page) => {
@@ -49,5 +55,6 @@ addTab({
   order: 30,
   content: (page) => html`<lingjing-whatifs .run=${page.reading.now.run} .who=${page.reading.now.who} .language=${page.language} .pair=${steadyPair(page)}
     @pair-chosen=${(event: CustomEvent<Pair | null>) => choose(page, event.currentTarget, event.detail)}
+    @runs-changed=${(event: CustomEvent<{ gone: string | null; base: string }>) => runsChanged(page, event.detail)}
     @run-wanted=${(event: CustomEvent<string>) => void page.reading.chooseRun(event.detail)}></lingjing-whatifs>`,
 });

@@ -119,6 +119,8 @@ def test_a_what_if_is_ordered_followed_and_reached_as_a_run(
     assert [item["name"] for item in ask("GET", "/whatifs").json()["whatifs"]] == [NAME]
     run = ask("GET", f"/runs/{done['result']}").json()
     assert run["record"]["whatif"]["base"] == base.name
+    names = {item["run"]: item["whatif"] for item in ask("GET", "/runs").json()["runs"]}
+    assert names == {base.name: None, done["result"]: NAME}
     assert run["record"]["request"]["branch"] == NAME
     names = [item["name"] for item in ask("GET", "/branches").json()["branches"]]
     assert NAME in names

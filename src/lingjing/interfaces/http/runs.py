@@ -187,6 +187,7 @@ def run_head(reader: RunReader) -> dict[str, Any]:
         "zone": window["zone"],
         "members": weather["members"],
         "written_at": record.get("written_at"),
+        "whatif": (record.get("whatif") or {}).get("name"),
         "synthetic": summary["synthetic"],
         "labels": summary["labels"],
     }
