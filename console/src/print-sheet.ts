@@ -43,19 +43,20 @@ function head(printed: Printed) {
     ${run.texts[document.documentElement.lang === "en" ? "en" : "zh-CN"].slice(0, 2).map((text) => html`<p><strong>${named(text)}</strong></p>`)}
     <p>${t("print.head", { start: clock(run.start), n: run.hours, zone: zoneName(), written: date(run.written_at), run: run.run })}</p>
     <p>${t("print.at", { at: clock(at), now: date(new Date(now).toISOString()) })}</p>
+    ${run.summary.alarm ? html`<p><strong>${t("print.signal", { text: of(run.summary.alarm.text) })}</strong></p>` : nothing}
     ${filters.length > 0 ? html`<p>${t("print.filters", { filters: filters.join("、") })}</p>` : nothing}
     ${run.labels.map((label) => html`<p class="print-label">${of(label)}</p>`)}
   </header>`;
 }
 
 function workTable(rows: readonly WorkRow[]) {
-  return html`<table><thead><tr>${["print.rank", "print.work", "card.chance", "print.by", "work.owner", "card.effort", "card.amount", "print.done"].map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
+  return html`<table class="print-list"><thead><tr>${["print.rank", "print.work", "card.chance", "print.by", "work.owner", "card.effort", "card.amount", "print.done"].map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr><td>${row.rank}</td><td><strong>${of(row.title)}</strong><br />${of(row.reason)}</td><td>${percent(row.probability)}</td><td>${clock(row.onset_early ?? row.onset)}</td>
       <td>${word("owner", row.owner)}</td><td>${minutes(row.effort_minutes)}</td><td>${row.amount > 0 ? amount(row) : ""}</td><td class="print-box">☐</td></tr>`)}</tbody></table>`;
 }
 
 function objectTable(rows: readonly ObjectRow[], kinds: Readonly<Record<string, string>>) {
-  return html`<table><thead><tr>${["objects.title", "filter.kind", "work.street", "objects.chance", "objects.probability", "objects.onset"].map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
+  return html`<table class="print-list"><thead><tr>${["objects.title", "filter.kind", "work.street", "objects.chance", "objects.probability", "objects.onset"].map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr><td><strong>${of(row.title)}</strong></td><td>${kinds[row.kind] ?? row.kind}</td><td>${named(row.sub_district)}</td>
       <td>${row.chance === null ? "" : percent(row.chance)}</td><td>${row.probability === null ? "" : percent(row.probability)}</td><td>${row.onset === null ? "" : clock(row.onset)}</td></tr>`)}</tbody></table>`;
 }

@@ -48,7 +48,7 @@ describe("every component", () => {
     for (const language of ["zh-CN", "en"] as const) {
       it(`${specimen.name} says what it shows in ${language}, and runs no markup`, async () => {
         setLocale(language);
-        const element = await exhibit(specimen, document.body, { language });
+        const element = await exhibit(specimen, document.body, { language, theme: "night", scale: 1.5, elder: true });
         expect(element.querySelectorAll("*").length).toBeGreaterThan(1);
         expect((element.textContent ?? "").trim()).not.toBe("");
         expect(bareKeys(element)).toEqual([]);

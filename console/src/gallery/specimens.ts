@@ -3,6 +3,7 @@
  * come from the catalogues or are names; one carries markup, as names do that came from elsewhere.
  */
 
+import type { LitElement } from "lit";
 import "../card";
 import "../exports";
 import "../filters";
@@ -149,7 +150,9 @@ export const SPECIMENS: readonly Specimen[] = [
 /** Made, drawn, and filled with what a server would have said. */
 export async function exhibit(specimen: Specimen, into: Element, more: Record<string, unknown> = {}): Promise<HTMLElement> {
   const element = document.createElement(specimen.name) as HTMLElement & { updateComplete?: Promise<unknown> };
-  Object.assign(element, specimen.properties, more);
+  const known = (element.constructor as typeof LitElement).elementProperties;
+  const taken = Object.entries(more).filter(([name]) => known.has(name));
+  Object.assign(element, specimen.properties, Object.fromEntries(taken));
   into.append(element);
   await element.updateComplete;
   if (specimen.afterwards) {
