@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import matplotlib.image
 import numpy as np
 import pytest
@@ -202,6 +203,34 @@ def test_a_picture_to_take_away_has_the_map_its_scale_and_its_sources(
         wanted = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)])
         assert (np.abs(pixels - wanted).max(axis=-1) <= 2).sum() > 500
         assert (np.abs(foot - wanted).max(axis=-1) <= 2).sum() > 300
+    assert seen.faults == []
+
+
+def test_what_sensors_said_before_the_run_is_told_apart_from_the_forecast(
+    visit: Any, server: Any, sample: Any
+) -> None:
+    seen = visit(server.address)
+    page = seen.page
+    at_the_servers(page, sample.START + timedelta(hours=1))
+    said = [
+        [(sample.START - timedelta(hours=hour)).isoformat(), -hour / 2] for hour in (10, 6, 3, 1)
+    ]
+    bounds = httpx.get(f"{server.address}api/v1/districts").json()["districts"][0]["bounds"]
+    middle = [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2]
+    reading = {"name": "supply_temperature", "unit": "°C", "synthetic": False, "history": said}
+    reading |= {"value": -0.5, "observed_at": said[-1][0]}
+    thing = {"id": "urn:x", "types": ["Riser"], "point": middle, "readings": [reading]}
+    page.route("**/api/v1/readings?**", lambda route: route.fulfill(json={"things": [thing]}))
+    seen.open("#hour=1")
+    seen.until("() => document.querySelector('#hour').min === '-10'")
+    assert page.inner_text(".time-kind") == "推演"
+    seen.slide(-3)
+    assert page.inner_text(".time-kind") == "实测"
+    assert "只显示实测值" in page.inner_text(".time-counts")
+    assert seen.coloured("#93c4dd") > 30  # −1.5 °C
+    assert seen.coloured(*LIKELY_COLOURS) < 50
+    seen.slide(-10)
+    assert seen.coloured("#4390c2") + seen.coloured("#2a5a9c") > 30  # −5 °C
     assert seen.faults == []
 
 
