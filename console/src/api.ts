@@ -49,6 +49,27 @@ export interface RunHead {
   labels: Text[];
 }
 
+/** What became of one sensor that a run listened to. */
+export interface HeardSensor {
+  asset: string;
+  kind: string;
+  quantity: string;
+  reason: string | null;
+  /** How far its place follows it, 0 to 1. */
+  gain: number | null;
+  /** From its last value kept to the run's start. */
+  silent_h: number | null;
+}
+
+export interface RunReadings {
+  taken: number;
+  refused: number;
+  observations: number;
+  until: string;
+  synthetic: boolean;
+  sensors: HeardSensor[];
+}
+
 export interface RunDetail extends RunHead {
   attributions: string[];
   /** Events by layer, the preferred one first; and all that is no event. */
@@ -61,7 +82,7 @@ export interface RunDetail extends RunHead {
     alarm?: { level: "act" | "watch"; text: Text };
   };
   /** How the run came about; a what-if's run names it. */
-  record?: { whatif?: { name: string; base: string } };
+  record?: { whatif?: { name: string; base: string }; inputs?: { readings?: RunReadings | null } };
 }
 
 export interface WorkRow {
@@ -248,6 +269,8 @@ export interface CardOutcome {
   p10: number | null;
   p50: number | null;
   p90: number | null;
+  /** How far sensors correct it, 0 to 1; null where the run heard none. */
+  sensor_gain: number | null;
 }
 
 export interface CardSeries {

@@ -170,8 +170,14 @@ export class LingjingCard extends LitElement {
               <tbody>${states.map((row) => html`<tr><th scope="row">${of(row.title)}</th><td>${row.p50 === null ? t("value.none") : `${number(row.p50)} ${row.unit}`}</td><td>${row.p10 === null || row.p90 === null ? t("value.none") : t("card.from", { low: number(row.p10), high: number(row.p90), unit: row.unit })}</td></tr>`)}</tbody>
             </table>`
           : nothing}
+        ${this.corrected(card)}
       </section>
     `;
+  }
+
+  private corrected(card: Card) {
+    const gain = Math.max(0, ...card.outcomes.map((row) => row.sensor_gain ?? 0));
+    return gain > 0 ? html`<p class="muted">${t("heard.corrected", { gain: percent(gain) })}</p>` : nothing;
   }
 
   private event(row: CardOutcome) {

@@ -2,6 +2,7 @@
 
 import { html, LitElement, nothing } from "lit";
 import { api, type District, type Locale, type RunDetail, type Source } from "./api";
+import { heardOf } from "./heard";
 import { clock, date, named, number, of, t } from "./text";
 
 /** Whom to credit and under which licence; what is made up here, or says nothing, has neither. */
@@ -49,6 +50,7 @@ export class LingjingRunFacts extends LitElement {
         <div><dt>${t("run.buildings")}</dt><dd>${number(district.counts["Building"] ?? 0, 0)}</dd></div>
         <div><dt>${t("run.roads")}</dt><dd>${number(district.counts["RoadSegment"] ?? 0, 0)}</dd></div>
       </dl>
+      ${heardOf(run.record?.inputs?.readings)}
       <h3>${t("run.sources")}</h3>
       <ul class="plain">
         ${district.sources.map((source) => html`<li><strong>${source.name}</strong> ${creditOf(source)}${source.synthetic ? html` <span class="tag">${t("label.synthetic")}</span>` : nothing}</li>`)}

@@ -97,8 +97,8 @@ export const card: Card = {
     { name: "supply_temperature", title: same("supply"), type: "quantity", value: 6.5, unit: "°C", provenance: { kind: "observed", source: "probe-1" }, as_of: after(30) },
   ],
   outcomes: [
-    { quantity: "plugged", title: same("Plugged"), unit: "1", event: true, probability: 0.84, onset_p10: after(28), onset_p50: after(31), onset_p90: after(36), p10: null, p50: null, p90: null },
-    { quantity: "water_temperature", title: same("Water"), unit: "°C", event: false, probability: null, onset_p10: null, onset_p50: null, onset_p90: null, p10: -5, p50: -2.5, p90: -0.5 },
+    { quantity: "plugged", title: same("Plugged"), unit: "1", event: true, probability: 0.84, onset_p10: after(28), onset_p50: after(31), onset_p90: after(36), p10: null, p50: null, p90: null, sensor_gain: 0.4 },
+    { quantity: "water_temperature", title: same("Water"), unit: "°C", event: false, probability: null, onset_p10: null, onset_p50: null, onset_p90: null, sensor_gain: 0.4, p10: -5, p50: -2.5, p90: -0.5 },
   ],
   ...{ jobs: [job], jobs_of: 120, parts: [], parts_total: 0 },
 };
