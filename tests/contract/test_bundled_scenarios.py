@@ -19,7 +19,7 @@ from lingjing.vocabulary import LOCALES, quantities
 from lingjing.vocabulary.errors import error_texts
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "lingjing"
-CODE = re.compile(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)")
+CODE = re.compile(r"[a-z][a-z0-9]*(\.[a-z0-9]+(-[a-z0-9]+)*)")
 
 
 def bundled() -> list[str]:

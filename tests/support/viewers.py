@@ -128,6 +128,10 @@ class Viewer:
 
         return await asyncio.wait_for(wait(), PATIENCE_S)
 
+    def told(self, name: str) -> list[Any]:
+        """Contents of all events of a name so far."""
+        return [content for event, content in self.events if event == name]
+
     async def next(self, name: str = "changes") -> Any:
         """Content of the next event of a name, those between left out."""
 
