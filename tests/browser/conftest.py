@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import os
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+import sample_district
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -141,14 +141,8 @@ class Seen:
 
 @pytest.fixture(scope="session")
 def sample() -> ModuleType:
-    """The sample district beside the unit tests; tests are no package, so it is loaded by path."""
-    path = Path(__file__).parent.parent / "unit" / "interfaces" / "sample_district.py"
-    spec = importlib.util.spec_from_file_location("sample_district", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The district of the tests of pages and interfaces."""
+    return sample_district
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from lingjing.sources.batches import Batch, Feature
+from lingjing.sources.maps import read_map
+
+Reader = Callable[..., tuple[Batch, list[Feature]]]
 Nodes = Mapping[int, tuple[float, float]]
 Way = tuple[int, Sequence[int], Mapping[str, str]]
 Member = tuple[int, str]
@@ -42,3 +47,24 @@ def osm_xml(
         inner = "".join(f'<member type="way" ref="{r}" role="{role}"/>' for r, role in members)
         parts.append(f'<relation id="{number}">{inner}{_tags(tags)}</relation>')
     return "\n".join([*parts, "</osm>"])
+
+
+def reader_in(folder: Path) -> Reader:
+    """Reads an OSM file made of the given objects, written into the folder."""
+
+    def reader(*objects: object, **named: object) -> tuple[Batch, list[Feature]]:
+        path = folder / "map.osm"
+        path.write_text(osm_xml(*objects, **named), encoding="utf-8")  # type: ignore[arg-type]
+        batch = read_map(path, "osm:test")
+        return batch, list(batch.features)
+
+    return reader
+
+
+def one(features: Sequence[Feature], kind: str) -> Feature:
+    (found,) = [feature for feature in features if feature.kind == kind]
+    return found
+
+
+def values(feature: Feature) -> dict[str, object]:
+    return {name: item.value for name, item in feature.attributes.items()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from lingjing.sources.cityjson_document import (
 from lingjing.sources.cityjson_writing import Block, blank_model, with_changes
 from lingjing.sources.comparing import there_already
 from lingjing.sources.map_files import sha256_of
+from lingjing.sources.whole_files import whole_file
 from lingjing.twin import Entity, SourceRecord, Store
 from lingjing.vocabulary import AttributeValue, LingjingError, Place, local_part
 
@@ -71,20 +71,15 @@ def keep_city_model(data_dir: Path, path: Path) -> str:
         return digest
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
-        try:
-            with (
-                path.open("rb") as file,
-                os.fdopen(handle, "wb") as raw,
-                gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
-            ):
-                packed_already = file.read(2) == b"\x1f\x8b"
-                file.seek(0)
-                with gzip.open(file) if packed_already else file as stream:
-                    shutil.copyfileobj(stream, packed)
-            Path(name).replace(target)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with (
+            path.open("rb") as file,
+            whole_file(target) as raw,
+            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
+        ):
+            packed_already = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            with gzip.open(file) if packed_already else file as stream:
+                shutil.copyfileobj(stream, packed)
     except OSError as error:
         raise LingjingError(
             "citymodel.cannot-write", Place(file=str(target)), detail=error.strerror or str(error)
@@ -358,14 +353,9 @@ def _block(
 def _write(document: dict[str, Any], path: Path) -> None:
     """Put the document in the place of the file, whole or not at all."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(document))
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(msgspec.json.encode(document))
+            os.fchmod(file.fileno(), 0o644)
     except OSError as error:
         raise LingjingError(
             "citymodel.cannot-write", Place(file=str(path)), detail=error.strerror or str(error)

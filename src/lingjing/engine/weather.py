@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import tzinfo
@@ -28,6 +27,7 @@ from lingjing.sources.open_meteo_live import fetch_open_meteo
 from lingjing.sources.reconstruction import reconstruct_december_2023
 from lingjing.sources.weather_files import read_weather
 from lingjing.sources.weather_raw import Span
+from lingjing.sources.whole_files import whole_file
 from lingjing.vocabulary import (
     LingjingError,
     Place,
@@ -64,19 +64,14 @@ def keep_weather(data_dir: Path, table: WeatherTable) -> Path:
     """
     target = _kept_path(data_dir, table.name)
     content = encode_weather(table)
-    temporary: Path | None = None
     made = [folder for folder in (target.parent, data_dir) if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
+        with whole_file(target) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
     except OSError as fault:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         for folder in made:
             with contextlib.suppress(OSError):
                 folder.rmdir()

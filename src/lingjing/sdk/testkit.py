@@ -191,17 +191,7 @@ class Reordered:
         """The entities of a kind, shuffled."""
         view = self._twin.view(kind)
         order = np.random.default_rng(self._seed).permutation(len(view))
-        return TwinView(
-            kind=view.kind,
-            ids=view.ids[order],
-            longitude_deg=view.longitude_deg[order],
-            latitude_deg=view.latitude_deg[order],
-            columns={name: values[order] for name, values in view.columns.items()},
-            relationships={name: values[order] for name, values in view.relationships.items()},
-            provenances=view.provenances,
-            provenance_index={name: v[order] for name, v in view.provenance_index.items()},
-            wkb=view.wkb[order],
-        )
+        return view.rows(order)
 
 
 class ScenarioContract:

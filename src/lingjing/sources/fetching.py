@@ -10,7 +10,6 @@ import json
 import os
 import random
 import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 import httpx
 
 from lingjing import __version__
+from lingjing.sources.whole_files import whole_file
 from lingjing.vocabulary import LingjingError, Place, format_instant, parse_instant
 
 USER_AGENT = f"lingjing-twin/{__version__}"
@@ -263,16 +263,11 @@ def save_whole(path: Path, content: bytes) -> None:
     Raises:
         LingjingError: `fetch.cannot-save`.
     """
-    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
+        with whole_file(path) as file:
             file.write(content)
-        temporary.replace(path)
     except OSError as fault:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         at = Place(file=str(path))
         raise LingjingError("fetch.cannot-save", at, detail=fault.strerror) from None
 

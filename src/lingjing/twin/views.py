@@ -43,6 +43,22 @@ class TwinView:
     def __len__(self) -> int:
         return int(self.ids.size)
 
+    def rows(self, chosen: NDArray[np.intp]) -> TwinView:
+        """Some rows of the view, in the order asked for, as plain data."""
+        return TwinView(
+            kind=self.kind,
+            ids=self.ids[chosen],
+            longitude_deg=self.longitude_deg[chosen],
+            latitude_deg=self.latitude_deg[chosen],
+            columns={name: values[chosen] for name, values in self.columns.items()},
+            relationships={name: values[chosen] for name, values in self.relationships.items()},
+            provenances=tuple(self.provenances),
+            provenance_index={
+                name: values[chosen] for name, values in self.provenance_index.items()
+            },
+            wkb=self.wkb[chosen],
+        )
+
     def number(self, name: str, default: float | None = None) -> NDArray[np.float64]:
         """A quantity's column [n]; gaps are NaN, or `default` where one is given."""
         column = self.columns.get(name)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 import gzip
-import importlib.util
 import json
 import re
 import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+import sample_district as sample
+from asgi_client import Client
 from starlette.applications import Starlette
 
 from lingjing.interfaces.http import (
@@ -37,21 +37,6 @@ from lingjing.interfaces.http.shelf import Shelf
 from lingjing.twin.entities import Entity
 from lingjing.vocabulary import error_texts
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 RUN = f"{API}/runs/{sample.RUN}"
 BUILDING = sample.identifier("Building", "b0-01")
 

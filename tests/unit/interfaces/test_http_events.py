@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import shutil
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+import sample_district as sample
 import uvicorn
 from ledgers import iri, value
 from viewers import Viewer
@@ -29,21 +28,8 @@ from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.ledger import Change, Desk, Job
 from lingjing.twin.sqlite_ledger import SqliteLedger
 
-HERE = Path(__file__).parent
 QUICK = LiveSettings(gather_s=0.02, beat_s=0.1, look_s=0.05)
 
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
 BUILDING = sample.identifier("Building", "b0-01")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import threading
 import time
@@ -14,24 +13,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from asgi_client import Client
 
 from lingjing.interfaces.http import API, create_app, serving
 from lingjing.interfaces.http.serving import address_of, open_socket
 from lingjing.vocabulary import LingjingError
-
-
-def load_client() -> Any:
-    """The client beside this module; tests are no package, so it is loaded by its path."""
-    path = Path(__file__).parent / "asgi_client.py"
-    spec = importlib.util.spec_from_file_location("asgi_client", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Client
-
-
-Client = load_client()
 
 
 @pytest.fixture

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import csv
-import importlib.util
 import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import sample_district as sample
 import shapely
+from asgi_client import Client
 
 from lingjing.engine.ingest import Intake
 from lingjing.engine.settings import open_ledger, open_store
@@ -28,21 +28,6 @@ from lingjing.interfaces.http.titles import number_of, unnamed
 from lingjing.sources.sensor_messages import Message, Observation
 from lingjing.twin.documents import micros
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 RUN = f"{API}/runs/{sample.RUN}"
 ALL = len(sample.entities())
 METERS = sorted(item.id for item in sample.entities() if item.kind == "MeterBox")

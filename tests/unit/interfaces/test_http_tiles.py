@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import base64
 import gzip
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import mapbox_vector_tile
 import numpy as np
 import pytest
+import sample_district as sample
 import shapely
+from asgi_client import Client
 
 from lingjing.engine import tiles_geometry as geometry
 from lingjing.interfaces.http import API, create_app
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 HOME = f"{API}/districts/{sample.NAME}"
 
 

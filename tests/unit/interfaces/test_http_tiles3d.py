@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
+import sample_district as sample
 import tiles3d_checks as checks
+from asgi_client import Client
 
 from lingjing.engine.access import AccessSettings, Doors, Gate
 from lingjing.engine.access_keys import KeyRing
@@ -25,21 +25,6 @@ from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.sqlite_ledger import SqliteLedger
 from lingjing.vocabulary import error_texts
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 TILESET = f"/3dtiles/{sample.NAME}/tileset.json"
 
 

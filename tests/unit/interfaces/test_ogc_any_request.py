@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import sample_district as sample
+from asgi_client import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,21 +16,6 @@ from lingjing.interfaces.http import create_app
 from lingjing.interfaces.http.ogc.asking import PARAMETERS
 from lingjing.interfaces.http.ogc.systems import SYSTEMS
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 PATHS = (
     "/ogc", "/ogc/api", "/ogc/collections", "/ogc/collections/{}", "/ogc/collections/{}/items",
     "/ogc/collections/{}/items/{}", "/ogc/collections/{}/queryables", "/3dtiles/{}/tileset.json",

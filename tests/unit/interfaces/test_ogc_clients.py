@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import numpy as np
 import pyogrio
 import pytest
+import sample_district as sample
 import shapely
 
-HERE = Path(__file__).parent
 # In a process of its own: GDAL holds the interpreter while it waits for an answer.
 SERVE = """
 import sys
@@ -28,18 +25,6 @@ from lingjing.interfaces.http import create_app
 uvicorn.run(create_app(Path(sys.argv[1])), fd=int(sys.argv[2]), log_level="warning")
 """
 
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
 ALL = sample.COLUMNS * sample.ROWS
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +13,9 @@ import httpx
 import numpy as np
 import pyproj
 import pytest
+import sample_district as sample
 import shapely
+from asgi_client import Client
 
 from lingjing.interfaces.http import create_app
 from lingjing.interfaces.http.ogc.describing import CONFORMANCE
@@ -24,22 +24,8 @@ from lingjing.interfaces.http.ogc.systems import CRS84, SYSTEMS
 from lingjing.interfaces.http.ogc.tables import FeatureTable
 from lingjing.vocabulary import error_texts
 
-HERE = Path(__file__).parent
 EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 BUILDINGS = f"/ogc/collections/{sample.NAME}.Building"
 ITEMS = f"{BUILDINGS}/items"
 METERS = f"/ogc/collections/{sample.NAME}.MeterBox/items"

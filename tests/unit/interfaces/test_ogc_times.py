@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
+import sample_district as sample
+from asgi_client import Client
 from ledgers import changed, do
 
 from lingjing.engine.access import AccessSettings, Doors, Gate
@@ -21,21 +21,6 @@ from lingjing.interfaces.ngsild.service import Service
 from lingjing.twin.ledger import Desk
 from lingjing.twin.sqlite_ledger import SqliteLedger
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 ITEMS = f"/ogc/collections/{sample.NAME}.Building/items"
 ALL = sample.COLUMNS * sample.ROWS
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import sample_district as sample
+from asgi_client import Client
 from numpy.typing import NDArray
 
 from lingjing.interfaces.http import API, create_app
@@ -32,20 +32,6 @@ HERE = Path(__file__).parent
 FIXTURE = HERE.parents[2] / "console/tests/fixtures/state-stream.json"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 START_S = int(START.timestamp())
-
-
-def load(name: str) -> ModuleType:
-    """A module beside this one; tests are no package, so it is loaded by its path."""
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = load("sample_district")
-Client = load("asgi_client").Client
 
 
 def read(body: bytes) -> tuple[dict[str, Any], dict[str, dict[str, NDArray[Any]]]]:

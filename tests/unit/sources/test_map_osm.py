@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import bz2
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import osmium
 import pytest
 import shapely
-from osm_files import HOLE, ROUND, SQUARE, Member, Nodes, Way, osm_xml
+from osm_files import (
+    HOLE,
+    ROUND,
+    SQUARE,
+    Member,
+    Nodes,
+    Reader,
+    Way,
+    one,
+    osm_xml,
+    reader_in,
+    values,
+)
 
-from lingjing.sources.batches import Batch, Feature
 from lingjing.sources.maps import read_map, require_district_content, road_graph
 from lingjing.sources.osm_tags import tables
 from lingjing.vocabulary import LingjingError, words
 
-Reader = Callable[..., tuple[Batch, list[Feature]]]
-
 
 @pytest.fixture
 def read(tmp_path: Path) -> Reader:
-    """Reads an OSM file made of the given objects."""
-
-    def reader(*objects: object, **named: object) -> tuple[Batch, list[Feature]]:
-        path = tmp_path / "map.osm"
-        path.write_text(osm_xml(*objects, **named), encoding="utf-8")  # type: ignore[arg-type]
-        batch = read_map(path, "osm:test")
-        return batch, list(batch.features)
-
-    return reader
-
-
-def one(features: Sequence[Feature], kind: str) -> Feature:
-    (found,) = [feature for feature in features if feature.kind == kind]
-    return found
-
-
-def values(feature: Feature) -> dict[str, object]:
-    return {name: item.value for name, item in feature.attributes.items()}
+    return reader_in(tmp_path)
 
 
 def test_building_carries_what_its_tags_say(read: Reader) -> None:

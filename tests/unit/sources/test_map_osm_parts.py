@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from osm_files import HOLE, ROUND, SQUARE, osm_xml
-
-from lingjing.sources.batches import Batch, Feature
-from lingjing.sources.maps import read_map
-
-Reader = Callable[..., tuple[Batch, list[Feature]]]
+from osm_files import HOLE, ROUND, SQUARE, Reader, one, reader_in, values
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Reader:
-    """Reads an OSM file made of the given objects."""
-
-    def reader(*objects: object, **named: object) -> tuple[Batch, list[Feature]]:
-        path = tmp_path / "map.osm"
-        path.write_text(osm_xml(*objects, **named), encoding="utf-8")  # type: ignore[arg-type]
-        batch = read_map(path, "osm:test")
-        return batch, list(batch.features)
-
-    return reader
-
-
-def one(features: Sequence[Feature], kind: str) -> Feature:
-    (found,) = [feature for feature in features if feature.kind == kind]
-    return found
-
-
-def values(feature: Feature) -> dict[str, object]:
-    return {name: item.value for name, item in feature.attributes.items()}
+    return reader_in(tmp_path)
 
 
 def test_parts_hang_on_the_building_that_holds_them(read: Reader) -> None:

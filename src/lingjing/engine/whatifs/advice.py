@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from lingjing.engine.guest import ANSWER, HANDOVER
 from lingjing.engine.isolation import failure_of, room, supervise, tail_of
@@ -23,7 +22,7 @@ from lingjing.engine.results import RunFolder
 from lingjing.engine.run import RunRequest, load_outlook
 from lingjing.engine.run_readings import READINGS, listening, read_readings, without_live
 from lingjing.engine.run_snapshot import Snapshot
-from lingjing.sdk import LingjingError, Manifest, Outlook, Progress, TwinView
+from lingjing.sdk import LingjingError, Manifest, Outlook, Progress
 from lingjing.sdk.registry import find
 from lingjing.twin.contract import Twin
 from lingjing.twin.entities import District
@@ -182,28 +181,13 @@ def around(twin: Twin, kind: str, asset: str, manifest: Manifest, outlook: Outlo
         raise LingjingError("twin.no-entity", id=asset)
     heard = {str(item) for one in outlook.readings if one.kind == kind for item in one.assets}
     others = [row for row, item in enumerate(view.ids) if item in heard and item != asset]
-    views = {kind: only_rows(view, np.array([rows[0], *others], dtype=np.intp))}
+    views = {kind: view.rows(np.array([rows[0], *others], dtype=np.intp))}
     if kind == ROADS and "Building" in manifest.kinds:
         buildings = twin.view("Building")
         views["Building"] = replace(
-            only_rows(buildings, np.arange(len(buildings))), provenance_index={}, relationships={}
+            buildings.rows(np.arange(len(buildings))), provenance_index={}, relationships={}
         )
     return Snapshot(twin.district, views, frozenset(manifest.kinds))
-
-
-def only_rows(view: TwinView, rows: NDArray[np.intp]) -> TwinView:
-    """Some rows of a view, as plain data."""
-    return TwinView(
-        kind=view.kind,
-        ids=view.ids[rows],
-        longitude_deg=view.longitude_deg[rows],
-        latitude_deg=view.latitude_deg[rows],
-        columns={name: values[rows] for name, values in view.columns.items()},
-        relationships={name: values[rows] for name, values in view.relationships.items()},
-        provenances=tuple(view.provenances),
-        provenance_index={name: values[rows] for name, values in view.provenance_index.items()},
-        wkb=view.wkb[rows],
-    )
 
 
 def ask(manifest: Manifest, question: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ import msgspec
 from lingjing.engine.results import RunFolder
 from lingjing.engine.whatifs.order import Order, as_plain, check_name, check_order
 from lingjing.sdk import LingjingError, Text
+from lingjing.sources.whole_files import whole_file
 from lingjing.twin.ledger import TRUNK
 from lingjing.vocabulary import format_instant
 
@@ -135,10 +135,8 @@ class Book:
     def put(self, item: WhatIf) -> WhatIf:
         """Write a record, whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+        with whole_file(self.folder / f"{item.key}.json") as file:
             file.write(msgspec.json.format(msgspec.json.encode(item), indent=2))
-            temporary = Path(file.name)
-        temporary.replace(self.folder / f"{item.key}.json")
         return item
 
     def mark(self, name: str, *, kept: bool) -> WhatIf:
